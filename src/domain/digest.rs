@@ -1,0 +1,72 @@
+//! SHA-256 digests that pin inputs: written `sha256:` and 64 hexadecimal digits.
+
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+
+/// A SHA-256 digest.
+#[derive(Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+impl Digest {
+    /// Digest of bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))))
+    }
+
+    /// Takes back a digest that was stored as text.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first twelve hexadecimal digits, for tables.
+    pub fn short(&self) -> &str {
+        self.0
+            .strip_prefix("sha256:")
+            .and_then(|hexadecimal| hexadecimal.get(..12))
+            .unwrap_or(&self.0)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Builds a digest over records: every field is written with its length before it, so that no two
+/// different sequences of fields give the same bytes.
+#[derive(Default)]
+pub struct DigestBuilder(Sha256);
+
+impl DigestBuilder {
+    /// Starts a digest for one kind of record; the kind keeps digests of different things apart.
+    pub fn new(kind: &str) -> Self {
+        let mut builder = Self::default();
+        builder.field(kind);
+        builder
+    }
+
+    /// Adds one field.
+    pub fn field(&mut self, text: &str) -> &mut Self {
+        self.0.update((text.len() as u64).to_be_bytes());
+        self.0.update(text.as_bytes());
+        self
+    }
+
+    /// The digest of everything added.
+    pub fn finish(self) -> Digest {
+        Digest(format!("sha256:{}", hex::encode(self.0.finalize())))
+    }
+}

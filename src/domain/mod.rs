@@ -1,0 +1,17 @@
+//! The rules of the field, pure: no I/O, no clock, no randomness, no transport, no database.
+//!
+//! Everything here is a function of its arguments; any two runs over the same input give the same
+//! bytes. No floating-point number takes part in any decision about money.
+#![deny(clippy::float_arithmetic)]
+
+pub mod allocation;
+pub mod apportion;
+pub mod digest;
+pub mod error;
+pub mod exact;
+pub mod formula;
+pub mod identity;
+pub mod money;
+pub mod region;
+pub mod statistics;
+pub mod unit;

@@ -1,0 +1,7 @@
+//! Allocation and disbursement of a citizenization incentive fund (农业转移人口市民化奖补资金).
+//!
+//! Dependencies point one way: `grpc` and `cli` → `app` → `domain`; `store` implements what `app`
+//! needs. `docs/ARCHITECTURE.md` in the repository has the map.
+
+pub mod app;
+pub mod domain;
