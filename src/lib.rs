@@ -4,4 +4,11 @@
 //! needs. `docs/ARCHITECTURE.md` in the repository has the map.
 
 pub mod app;
+pub mod cli;
+pub mod config;
 pub mod domain;
+pub mod grpc;
+pub mod report;
+pub mod store;
+pub mod tabular;
+pub mod telemetry;

@@ -219,6 +219,16 @@ pub fn evaluate<'a>(
     })
 }
 
+/// Checks that every expression has a value of zero or more in every region, whatever the pool.
+pub fn check_scores(formula: &Formula, inputs: &Inputs<'_>) -> Result<(), Vec<Violation>> {
+    let evaluator = Evaluator { formula, inputs };
+    let mut report = Report::default();
+    for (field, expression) in formula.expressions() {
+        evaluator.checked(&field, expression, &mut report);
+    }
+    report.finish()
+}
+
 fn bounds_result(filled: &Filled<'_>) -> BoundsResult {
     BoundsResult {
         limits: filled.limits().to_vec(),

@@ -1,0 +1,275 @@
+//! Allocation runs: create, review, approve, issue, supersede.
+
+use super::computation::{Computed, ComputeRequest, DataSource, ExplainWhich, FormulaSource, compute, load};
+use super::formulas::FormulaId;
+use super::records::RunFilter;
+use super::statistics::AsOf;
+use super::{App, Mutation, clock};
+use crate::domain::allocation::{Difference, FundId, Outcome, Run, RunId, Stage, State, compare};
+use crate::domain::error::{Bilingual, Error, Violation};
+use crate::domain::formula::trace::Explanation;
+use crate::domain::money::Money;
+use crate::domain::region::RegionCode;
+use crate::domain::statistics::DataSetId;
+use crate::store::Tx;
+use std::sync::Arc;
+
+/// What to create a run from.
+#[derive(Debug, Clone)]
+pub struct CreateRun {
+    /// The fund.
+    pub fund: FundId,
+    /// A title for people; may be empty.
+    pub title: String,
+    /// The formula.
+    pub formula: FormulaId,
+    /// The data set.
+    pub data: (DataSetId, AsOf),
+    /// The pool.
+    pub pool: Money,
+    /// The base year.
+    pub year: i32,
+    /// The region whose parts take part.
+    pub scope: Option<RegionCode>,
+    /// The part of the money.
+    pub stage: Stage,
+}
+
+/// Two runs compared.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// Region by region, in code order.
+    pub differences: Vec<Difference>,
+    /// Inputs that differ, `name: before -> after`.
+    pub inputs: Vec<String>,
+    /// Sum of the first.
+    pub total_before: Money,
+    /// Sum of the second.
+    pub total_after: Money,
+}
+
+impl App {
+    /// Computes a run and keeps it as a draft.
+    pub async fn create_run(&self, mutation: &Mutation, request: CreateRun) -> Result<Run, Error> {
+        if request.title.chars().count() > 200 || request.title.chars().any(char::is_control) {
+            return Err(Violation::new("title", &request.title, "at most 200 characters", "至多 200 个字符").into());
+        }
+        let request = &request;
+        self.mutate(mutation, "CreateAllocation", |tx| async move {
+            let advanced = match &request.stage {
+                Stage::Settlement { advance } => Some(issued_advance(&tx, &request.fund, advance).await?),
+                _ => None,
+            };
+            let compute_request = ComputeRequest {
+                formula: FormulaSource::Stored(request.formula.clone()),
+                data: DataSource::Stored(request.data.0.clone(), request.data.1),
+                pool: request.pool,
+                year: request.year,
+                scope: request.scope.clone(),
+                stage: request.stage.clone(),
+                explain: ExplainWhich::None,
+            };
+            let material = Arc::new(load(&tx, &compute_request).await?);
+            let computed = compute(
+                material,
+                request.fund.clone(),
+                request.stage.clone(),
+                request.pool,
+                request.year,
+                advanced,
+                ExplainWhich::None,
+            )
+            .await?;
+            let run = Run {
+                id: RunId::parse("name", &uuid::Uuid::now_v7().to_string())?,
+                title: request.title.clone(),
+                input_digest: computed.inputs.digest(),
+                inputs: computed.inputs,
+                state: State::Draft,
+                version: 1,
+                created: clock::sign(&mutation.caller),
+                approved: None,
+                issued: None,
+                superseded: None,
+                replacement: None,
+                outcome: computed.outcome,
+            };
+            tx.insert_run(&run).await?;
+            Ok((tx, run))
+        })
+        .await
+    }
+
+    /// One run.
+    pub async fn run(&self, id: &RunId) -> Result<Run, Error> {
+        find_run(&self.store().begin_read().await?, id).await
+    }
+
+    /// Runs, newest first, older than `before`.
+    pub async fn runs(&self, filter: &RunFilter, before: Option<(i64, &RunId)>, limit: u64) -> Result<Vec<Run>, Error> {
+        self.store().begin_read().await?.runs(filter, before, limit).await
+    }
+
+    /// Two runs, region by region.
+    pub async fn compare_runs(&self, before: &RunId, after: &RunId) -> Result<Comparison, Error> {
+        let tx = self.store().begin_read().await?;
+        let (before, after) = (find_run(&tx, before).await?, find_run(&tx, after).await?);
+        Ok(Comparison {
+            differences: compare(&before.outcome, &after.outcome),
+            inputs: input_differences(&before, &after),
+            total_before: before.outcome.total(),
+            total_after: after.outcome.total(),
+        })
+    }
+
+    /// Explains amounts of a run by computing it again from its inputs.
+    ///
+    /// The inputs are immutable, so the amounts must come out the same; if they do not, that is an
+    /// internal error and nothing is explained.
+    pub async fn explain_run(&self, id: &RunId, which: ExplainWhich) -> Result<Vec<Explanation>, Error> {
+        let tx = self.store().begin_read().await?;
+        let run = find_run(&tx, id).await?;
+        let inputs = &run.inputs;
+        let request = ComputeRequest {
+            formula: FormulaSource::Stored(FormulaId {
+                id: inputs.formula.id.clone(),
+                revision: Some(inputs.formula.revision),
+            }),
+            data: DataSource::Stored(inputs.data.id.clone(), AsOf::Revision(inputs.data.revision)),
+            pool: inputs.pool,
+            year: inputs.year,
+            scope: None,
+            stage: inputs.stage.clone(),
+            explain: which,
+        };
+        let mut material = load(&tx, &request).await?;
+        material.regions = tx.regions().await?;
+        material.regions.retain(|region| inputs.regions.binary_search(&region.code).is_ok());
+        let advanced = match &inputs.stage {
+            Stage::Settlement { advance } => Some(find_run(&tx, advance).await?.outcome),
+            _ => None,
+        };
+        drop(tx);
+        let Computed { inputs: again, outcome, explanations } = compute(
+            Arc::new(material),
+            inputs.fund.clone(),
+            inputs.stage.clone(),
+            inputs.pool,
+            inputs.year,
+            advanced,
+            request.explain,
+        )
+        .await?;
+        if again.digest() != run.input_digest || amounts(&outcome) != amounts(&run.outcome) {
+            return Err(Error::internal(format!("{} computed again gives other amounts", id.resource_name())));
+        }
+        Ok(explanations)
+    }
+
+    /// Approves a draft; the caller must not be its creator.
+    pub async fn approve_run(&self, mutation: &Mutation, id: &RunId, etag: &str) -> Result<Run, Error> {
+        self.mutate(mutation, "ApproveAllocation", |tx| async move {
+            let mut run = find_run(&tx, id).await?;
+            run.check_etag(etag)?;
+            let version = run.version;
+            run.approve(clock::sign(&mutation.caller))?;
+            tx.update_run(&run, version).await?;
+            Ok((tx, run))
+        })
+        .await
+    }
+
+    /// Issues an approved run; a fund has one issued run for each stage.
+    pub async fn issue_run(&self, mutation: &Mutation, id: &RunId, etag: &str) -> Result<Run, Error> {
+        self.mutate(mutation, "IssueAllocation", |tx| async move {
+            let mut run = find_run(&tx, id).await?;
+            run.check_etag(etag)?;
+            let version = run.version;
+            run.issue(clock::sign(&mutation.caller))?;
+            if let Some(issued) = tx.issued_run(&run.inputs.fund, run.inputs.stage.code()).await? {
+                let (fund, stage) = (&run.inputs.fund, &run.inputs.stage);
+                return Err(Error::State {
+                    name: id.resource_name(),
+                    reason: "ANOTHER_ALLOCATION_ISSUED",
+                    message: Bilingual::new(
+                        format!("{} is issued for fund {fund}, stage {}: supersede it by this one", issued.resource_name(), stage.code()),
+                        format!("资金 {fund} 的“{}”已下达 {},请以本方案替换之", stage.zh(), issued.resource_name()),
+                    ),
+                });
+            }
+            tx.update_run(&run, version).await?;
+            Ok((tx, run))
+        })
+        .await
+    }
+
+    /// Withdraws a run, or replaces it by another.
+    pub async fn supersede_run(
+        &self,
+        mutation: &Mutation,
+        id: &RunId,
+        replacement: Option<&RunId>,
+        etag: &str,
+    ) -> Result<Run, Error> {
+        self.mutate(mutation, "SupersedeAllocation", |tx| async move {
+            let mut run = find_run(&tx, id).await?;
+            run.check_etag(etag)?;
+            let mut other = match replacement {
+                Some(replacement) => Some(find_run(&tx, replacement).await?),
+                None => None,
+            };
+            let (version, other_version) = (run.version, other.as_ref().map(|other| other.version));
+            run.supersede(other.as_mut(), clock::sign(&mutation.caller))?;
+            // The old one first: at most one run of a fund and stage may be issued at any moment.
+            tx.update_run(&run, version).await?;
+            if let (Some(other), Some(other_version)) = (&other, other_version)
+                && other.version != other_version
+            {
+                tx.update_run(other, other_version).await?;
+            }
+            Ok((tx, run))
+        })
+        .await
+    }
+}
+
+async fn find_run(tx: &Tx, id: &RunId) -> Result<Run, Error> {
+    tx.run(id).await?.ok_or_else(|| Error::NotFound { kind: "allocation", name: id.resource_name() })
+}
+
+async fn issued_advance(tx: &Tx, fund: &FundId, advance: &RunId) -> Result<Outcome, Error> {
+    let run = find_run(tx, advance).await?;
+    let fits = run.state == State::Issued && run.inputs.stage.code() == "advance" && run.inputs.fund == *fund;
+    if !fits {
+        return Err(Violation::new(
+            "settles",
+            format!("{}, {} {} of fund {}", advance.resource_name(), run.state, run.inputs.stage.code(), run.inputs.fund),
+            format!("an issued advance of fund {fund}"),
+            format!("资金 {fund} 已下达的提前下达方案"),
+        )
+        .into());
+    }
+    Ok(run.outcome)
+}
+
+fn amounts(outcome: &Outcome) -> Vec<(&RegionCode, Money, Money)> {
+    outcome.lines.iter().map(|line| (&line.region, line.amount, line.advanced)).collect()
+}
+
+fn input_differences(before: &Run, after: &Run) -> Vec<String> {
+    let described = |run: &Run| {
+        let inputs = &run.inputs;
+        let percent = inputs.stage.advance_percent().map(|percent| format!(" {percent} %")).unwrap_or_default();
+        [
+            ("fund", inputs.fund.to_string()),
+            ("stage", format!("{}{percent}", inputs.stage.code())),
+            ("pool", inputs.pool.to_string()),
+            ("year", inputs.year.to_string()),
+            ("formula", format!("formulas/{}/revisions/{} {}", inputs.formula.id, inputs.formula.revision, inputs.formula.digest.short())),
+            ("data_set", format!("dataSets/{}/revisions/{} {}", inputs.data.id, inputs.data.revision, inputs.data.digest.short())),
+            ("regions", inputs.regions.iter().map(RegionCode::as_str).collect::<Vec<_>>().join(" ")),
+        ]
+    };
+    let pairs = described(before).into_iter().zip(described(after));
+    pairs.filter(|((_, old), (_, new))| old != new).map(|((name, old), (_, new))| format!("{name}: {old} -> {new}")).collect()
+}

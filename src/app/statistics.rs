@@ -1,0 +1,265 @@
+//! Regions, indicators and data sets.
+
+use super::records::{DataSet, DataSetRevision};
+use super::{App, Mutation, clock};
+use crate::domain::error::{Error, Violation};
+use crate::domain::region::{Region, RegionCode, check_hierarchy};
+use crate::domain::statistics::{
+    Catalog, DataSetId, Indicator, Observation, ObservationKey, ObservationRow, Snapshot,
+};
+use crate::store::{ObservationFilter, Tx};
+use std::collections::{BTreeMap, HashSet};
+
+/// Most regions or indicators in one import.
+pub const MAX_IMPORT: usize = 100_000;
+/// Most rows in one import of observations.
+pub const MAX_ROWS: usize = 1_000_000;
+
+/// Which state of a data set is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// The newest revision.
+    Newest,
+    /// This revision.
+    Revision(u32),
+    /// The newest revision at this time (microseconds since 1970-01-01 UTC).
+    Time(i64),
+}
+
+impl App {
+    /// Adds or updates regions; every parent must exist or come with them.
+    pub async fn import_regions(&self, mutation: &Mutation, regions: Vec<Region>) -> Result<u32, Error> {
+        let count = check_import("regions", regions.iter().map(|region| region.code.as_str()))?;
+        let regions = &regions;
+        self.mutate(mutation, "ImportRegions", |tx| async move {
+            let mut all: BTreeMap<RegionCode, Region> =
+                tx.regions().await?.into_iter().map(|region| (region.code.clone(), region)).collect();
+            all.extend(regions.iter().map(|region| (region.code.clone(), region.clone())));
+            check_hierarchy(&all.into_values().collect::<Vec<_>>())?;
+            tx.upsert_regions(regions).await?;
+            Ok((tx, count))
+        })
+        .await
+    }
+
+    /// All regions, by code.
+    pub async fn regions(&self) -> Result<Vec<Region>, Error> {
+        self.store().begin_read().await?.regions().await
+    }
+
+    /// Adds or updates indicators; the unit of one that exists cannot change, since observations are kept in it.
+    pub async fn import_indicators(&self, mutation: &Mutation, indicators: Vec<Indicator>) -> Result<u32, Error> {
+        let count = check_import("indicators", indicators.iter().map(|indicator| indicator.code.as_str()))?;
+        let indicators = &indicators;
+        self.mutate(mutation, "ImportIndicators", |tx| async move {
+            let present = tx.indicators().await?;
+            let changed = |new: &&Indicator| present.iter().any(|old| old.code == new.code && old.unit != new.unit);
+            let violations: Vec<Violation> = (indicators.iter().filter(changed))
+                .map(|new| {
+                    Violation::new(
+                        format!("indicators[{}].unit", new.code),
+                        new.unit.code,
+                        "the unit the indicator has already: its observations are kept in it",
+                        "与该指标现有单位一致(已有数据按该单位保存)",
+                    )
+                })
+                .collect();
+            if !violations.is_empty() {
+                return Err(violations.into());
+            }
+            tx.upsert_indicators(indicators).await?;
+            Ok((tx, count))
+        })
+        .await
+    }
+
+    /// All indicators, by code.
+    pub async fn indicators(&self) -> Result<Vec<Indicator>, Error> {
+        self.store().begin_read().await?.indicators().await
+    }
+
+    /// Creates an empty data set.
+    pub async fn create_data_set(&self, mutation: &Mutation, id: DataSetId, title: String) -> Result<DataSet, Error> {
+        if title.trim().is_empty() || title.chars().count() > 200 {
+            return Err(Violation::new("title", title, "1 to 200 characters", "1 至 200 个字符").into());
+        }
+        let (id, title) = (&id, &title);
+        self.mutate(mutation, "CreateDataSet", |tx| async move {
+            if tx.data_set(id).await?.is_some() {
+                return Err(Error::AlreadyExists { kind: "data set", name: data_set_name(id) });
+            }
+            let data_set = DataSet {
+                id: id.clone(),
+                title: title.clone(),
+                created: clock::sign(&mutation.caller),
+                revision: 0,
+                digest: Snapshot::default().digest(),
+            };
+            tx.insert_data_set(&data_set).await?;
+            Ok((tx, data_set))
+        })
+        .await
+    }
+
+    /// One data set.
+    pub async fn data_set(&self, id: &DataSetId) -> Result<DataSet, Error> {
+        require_data_set(&self.store().begin_read().await?, id).await
+    }
+
+    /// Data sets by id, after `after`.
+    pub async fn data_sets(&self, after: Option<&DataSetId>, limit: u64) -> Result<Vec<DataSet>, Error> {
+        self.store().begin_read().await?.data_sets(after, limit).await
+    }
+
+    /// Revisions of a data set, oldest first, after `after`.
+    pub async fn data_set_revisions(&self, id: &DataSetId, after: u32, limit: u64) -> Result<Vec<DataSetRevision>, Error> {
+        let tx = self.store().begin_read().await?;
+        require_data_set(&tx, id).await?;
+        tx.data_set_revisions(id, after, limit).await
+    }
+
+    /// Imports observations: all or nothing.
+    pub async fn import_observations(
+        &self,
+        mutation: &Mutation,
+        id: &DataSetId,
+        rows: Vec<ObservationRow>,
+    ) -> Result<DataSetRevision, Error> {
+        if rows.len() > MAX_ROWS {
+            return Err(Error::TooLarge { what: "rows", found: rows.len() as u64, limit: MAX_ROWS as u64 });
+        }
+        let rows = &rows;
+        self.mutate(mutation, "ImportObservations", |tx| async move {
+            let data_set = require_data_set(&tx, id).await?;
+            let catalog = Catalog::new(&tx.regions().await?, &tx.indicators().await?);
+            let checked = catalog.check(rows).map_err(|violations| Error::Invalid(capped(violations)))?;
+            let before = tx.snapshot(id, data_set.revision).await?;
+            let change = Change::new(&before, checked);
+            if change.new.is_empty() {
+                let newest = tx.data_set_revision(id, data_set.revision).await?;
+                let revision = DataSetRevision {
+                    data_set: id.clone(),
+                    revision: data_set.revision,
+                    digest: data_set.digest,
+                    created: newest.map_or(data_set.created, |newest| newest.created),
+                    added: 0,
+                    revised: 0,
+                    unchanged: change.unchanged,
+                };
+                return Ok((tx, revision));
+            }
+            let content = before.observations().chain(&change.new).cloned();
+            let revision = DataSetRevision {
+                data_set: id.clone(),
+                revision: data_set.revision + 1,
+                digest: Snapshot::new(content).digest(),
+                created: clock::sign(&mutation.caller),
+                added: change.added,
+                revised: change.revised,
+                unchanged: change.unchanged,
+            };
+            tx.insert_data_set_revision(&revision).await?;
+            tx.insert_observations(id, revision.revision, &change.new).await?;
+            Ok((tx, revision))
+        })
+        .await
+    }
+
+    /// Observations by region, indicator and year, after `after`, as they stood; and the revision they are of.
+    pub async fn observations(
+        &self,
+        id: &DataSetId,
+        as_of: AsOf,
+        filter: &ObservationFilter,
+        after: Option<&ObservationKey>,
+        limit: u64,
+    ) -> Result<(u32, Vec<Observation>), Error> {
+        let tx = self.store().begin_read().await?;
+        let revision = resolve(&tx, id, as_of).await?;
+        Ok((revision, tx.observations(id, revision, filter, after, limit).await?))
+    }
+}
+
+/// Resource name of a data set.
+pub fn data_set_name(id: &DataSetId) -> String {
+    format!("dataSets/{id}")
+}
+
+pub(super) async fn require_data_set(tx: &Tx, id: &DataSetId) -> Result<DataSet, Error> {
+    tx.data_set(id).await?.ok_or_else(|| Error::NotFound { kind: "data set", name: data_set_name(id) })
+}
+
+/// The revision that is meant; 0 before the first import.
+pub(super) async fn resolve(tx: &Tx, id: &DataSetId, as_of: AsOf) -> Result<u32, Error> {
+    let data_set = require_data_set(tx, id).await?;
+    match as_of {
+        AsOf::Newest => Ok(data_set.revision),
+        AsOf::Revision(revision) if revision <= data_set.revision => Ok(revision),
+        AsOf::Revision(revision) => {
+            Err(Error::NotFound { kind: "data set revision", name: format!("{}/revisions/{revision}", data_set_name(id)) })
+        }
+        AsOf::Time(at) => Ok(tx.revision_as_of(id, at).await?.unwrap_or(0)),
+    }
+}
+
+fn check_import<'c>(field: &str, codes: impl Iterator<Item = &'c str>) -> Result<u32, Error> {
+    let mut seen = HashSet::new();
+    let mut violations = Vec::new();
+    let mut count = 0_usize;
+    for code in codes {
+        count += 1;
+        if !seen.insert(code) {
+            violations.push(Violation::new(field, code, "each code once", "每个代码只能出现一次"));
+        }
+    }
+    if count > MAX_IMPORT {
+        return Err(Error::TooLarge { what: "rows", found: count as u64, limit: MAX_IMPORT as u64 });
+    }
+    if !violations.is_empty() {
+        return Err(capped(violations).into());
+    }
+    u32::try_from(count).map_err(Error::internal)
+}
+
+/// At most a hundred violations, and how many more there are.
+fn capped(mut violations: Vec<Violation>) -> Vec<Violation> {
+    const SHOWN: usize = 100;
+    let more = violations.len().saturating_sub(SHOWN);
+    if more > 0 {
+        violations.truncate(SHOWN);
+        violations.push(Violation::new("rows", format!("{more} more faults"), "the same as above", "同上"));
+    }
+    violations
+}
+
+/// What an import changes.
+struct Change {
+    new: Vec<Observation>,
+    added: u32,
+    revised: u32,
+    unchanged: u32,
+}
+
+impl Change {
+    fn new(before: &Snapshot, rows: Vec<(ObservationKey, rust_decimal::Decimal, String)>) -> Self {
+        let mut change = Self { new: Vec::new(), added: 0, revised: 0, unchanged: 0 };
+        for ((region, indicator, year), value, source) in rows {
+            let revision = match before.get(&region, &indicator, year) {
+                Some(present) if present.value == value && present.source == source => {
+                    change.unchanged += 1;
+                    continue;
+                }
+                Some(present) => {
+                    change.revised += 1;
+                    present.revision + 1
+                }
+                None => {
+                    change.added += 1;
+                    1
+                }
+            };
+            change.new.push(Observation { region, indicator, year, value, source, revision });
+        }
+        change
+    }
+}

@@ -1,0 +1,52 @@
+//! The services as the commands call them.
+
+use crate::domain::identity::Principal;
+use crate::grpc::pb::allocation_service_client::AllocationServiceClient;
+use crate::grpc::pb::formula_service_client::FormulaServiceClient;
+use crate::grpc::pb::statistics_service_client::StatisticsServiceClient;
+use crate::grpc::{PRINCIPAL_KEY, encode_principal};
+use tonic::metadata::AsciiMetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+
+/// Says in every call who acts.
+#[derive(Debug, Clone)]
+pub(super) struct Identify(AsciiMetadataValue);
+
+impl Interceptor for Identify {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert(PRINCIPAL_KEY, self.0.clone());
+        Ok(request)
+    }
+}
+
+type Identified = InterceptedService<Channel, Identify>;
+
+/// One client for each service.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    pub(super) statistics: StatisticsServiceClient<Identified>,
+    pub(super) formulas: FormulaServiceClient<Identified>,
+    pub(super) allocations: AllocationServiceClient<Identified>,
+}
+
+impl Client {
+    pub(super) fn new(channel: Channel, principal: &Principal) -> Self {
+        // Percent-encoding leaves only letters, digits and %, which a metadata value may hold.
+        let value = AsciiMetadataValue::try_from(encode_principal(principal.as_str()))
+            .unwrap_or_else(|_| AsciiMetadataValue::from_static("local"));
+        let service = InterceptedService::new(channel, Identify(value));
+        Self {
+            statistics: StatisticsServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            formulas: FormulaServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            allocations: AllocationServiceClient::new(service).max_decoding_message_size(usize::MAX),
+        }
+    }
+}
+
+/// A new id for a mutation.
+pub(super) fn request_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}

@@ -1,0 +1,165 @@
+//! `import`: regions, indicators and observations from files.
+
+use super::client::{Client, request_id};
+use super::output::{self, Failure};
+use crate::domain::statistics::ObservationRow;
+use crate::grpc::convert::statistics::{from_indicator, from_region, from_row};
+use crate::grpc::pb;
+use crate::tabular;
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::{Path, PathBuf};
+use tonic::Code;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ImportCommand {
+    /// Regions: columns code, name_zh, name_en, kind, parent, note
+    Regions {
+        /// CSV or XLSX
+        file: PathBuf,
+        /// Checks only
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Indicators: columns code, name_zh, name_en, unit, decimals, minimum, maximum, description
+    Indicators {
+        /// CSV or XLSX
+        file: PathBuf,
+        /// Checks only
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Observations: columns region, indicator, year, value, unit, source
+    Observations {
+        /// CSV or XLSX
+        file: PathBuf,
+        /// Id of the data set; made where there is none
+        #[arg(long, value_name = "ID")]
+        data_set: String,
+        /// Title for a new data set; default: its id
+        #[arg(long)]
+        title: Option<String>,
+        /// Checks only
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// Rows in one message of a stream.
+const BATCH: usize = 1_000;
+
+pub(super) async fn run(command: ImportCommand, mut client: Client) -> Result<(), Failure> {
+    let (count, what, dry_run) = match command {
+        ImportCommand::Regions { file, dry_run } => (regions(&mut client, &file, dry_run).await?, "regions / 个地区", dry_run),
+        ImportCommand::Indicators { file, dry_run } => {
+            (indicators(&mut client, &file, dry_run).await?, "indicators / 个指标", dry_run)
+        }
+        ImportCommand::Observations { file, data_set, title, dry_run } => {
+            let revision = observations(&mut client, &file, &data_set, title.as_deref(), dry_run).await?;
+            let pb::DataSetRevision { name, digest, added, revised, unchanged, .. } = revision;
+            let verb = if dry_run { "checked, nothing stored / 已校验,未入库" } else { "stored / 已入库" };
+            return output::text(&format!(
+                "{name} {digest}\n{added} added, {revised} revised, {unchanged} unchanged: {verb}\n"
+            ));
+        }
+    };
+    let verb = if dry_run { "checked, nothing stored / 已校验,未入库" } else { "imported / 已导入" };
+    output::text(&format!("{count} {what} {verb}\n"))
+}
+
+fn read(file: &Path) -> Result<tabular::Sheet, Failure> {
+    let bytes = std::fs::read(file).map_err(|error| Failure::file(file, &error))?;
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(tabular::read(&name, &bytes)?)
+}
+
+/// Imports the regions of a file.
+pub(super) async fn regions(client: &mut Client, file: &Path, validate_only: bool) -> Result<u32, Failure> {
+    let regions = tabular::regions(&read(file)?)?;
+    let request = pb::ImportRegionsRequest {
+        regions: regions.iter().map(from_region).collect(),
+        request_id: request_id(),
+        validate_only,
+    };
+    Ok(client.statistics.import_regions(request).await?.into_inner().imported)
+}
+
+/// Imports the indicators of a file.
+pub(super) async fn indicators(client: &mut Client, file: &Path, validate_only: bool) -> Result<u32, Failure> {
+    let indicators = tabular::indicators(&read(file)?)?;
+    let request = pb::ImportIndicatorsRequest {
+        indicators: indicators.iter().map(from_indicator).collect(),
+        request_id: request_id(),
+        validate_only,
+    };
+    Ok(client.statistics.import_indicators(request).await?.into_inner().imported)
+}
+
+/// Imports the observations of a file into a data set, which is made where there is none.
+pub(super) async fn observations(
+    client: &mut Client,
+    file: &Path,
+    data_set: &str,
+    title: Option<&str>,
+    validate_only: bool,
+) -> Result<pb::DataSetRevision, Failure> {
+    let rows = tabular::observation_rows(&read(file)?)?;
+    let create = pb::CreateDataSetRequest {
+        data_set_id: data_set.to_owned(),
+        title: title.unwrap_or(data_set).to_owned(),
+        request_id: request_id(),
+        validate_only: false,
+    };
+    match client.statistics.create_data_set(create).await {
+        Err(status) if status.code() != Code::AlreadyExists => return Err(status.into()),
+        _ => {}
+    }
+    let header = pb::ImportObservationsHeader {
+        data_set: format!("dataSets/{data_set}"),
+        request_id: request_id(),
+        validate_only,
+    };
+    let bar = progress(rows.len());
+    let sent = bar.clone();
+    let batches = Batches { rows: rows.into_iter() };
+    let messages = std::iter::once(content(pb::import_observations_request::Content::Header(header)))
+        .chain(batches.inspect(move |batch| sent.inc(rows_in(batch) as u64)));
+    let response = client.statistics.import_observations(tokio_stream::iter(messages)).await;
+    bar.finish_and_clear();
+    Ok(response?.into_inner().revision.unwrap_or_default())
+}
+
+fn content(content: pb::import_observations_request::Content) -> pb::ImportObservationsRequest {
+    pb::ImportObservationsRequest { content: Some(content) }
+}
+
+fn rows_in(message: &pb::ImportObservationsRequest) -> usize {
+    match &message.content {
+        Some(pb::import_observations_request::Content::Rows(rows)) => rows.rows.len(),
+        _ => 0,
+    }
+}
+
+/// A bar on standard error; nothing where that is no terminal.
+fn progress(rows: usize) -> ProgressBar {
+    let bar = ProgressBar::new(rows as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} rows {elapsed}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Rows cut into messages.
+struct Batches {
+    rows: std::vec::IntoIter<ObservationRow>,
+}
+
+impl Iterator for Batches {
+    type Item = pb::ImportObservationsRequest;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rows: Vec<pb::ObservationRow> = self.rows.by_ref().take(BATCH).map(from_row).collect();
+        let message = content(pb::import_observations_request::Content::Rows(pb::ObservationRows { rows }));
+        (rows_in(&message) > 0).then_some(message)
+    }
+}

@@ -1,0 +1,152 @@
+//! What commands print, where to, and how they fail.
+
+use crate::domain::error::Error;
+use crate::report::{Format, Table, render};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+/// How and where a result is written.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct OutputArguments {
+    /// Form of the result
+    #[arg(long, value_enum, default_value = "table")]
+    pub(super) format: Format,
+    /// Writes the result to a file rather than to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+impl OutputArguments {
+    /// Writes a table.
+    pub(super) fn write(&self, table: &Table) -> Result<(), Failure> {
+        if self.format == Format::Xlsx && self.output.is_none() && std::io::stdout().is_terminal() {
+            return Err(Failure::usage("an XLSX file does not fit a terminal: add --output FILE"));
+        }
+        let bytes = render(table, self.format)?;
+        match &self.output {
+            Some(path) => std::fs::write(path, bytes).map_err(|error| Failure::file(path, &error)),
+            None => raw(&bytes),
+        }
+    }
+
+    /// Whether sentences may follow the table on standard output.
+    pub(super) fn is_for_reading(&self) -> bool {
+        self.format == Format::Table && self.output.is_none()
+    }
+}
+
+/// Writes text to standard output.
+pub(super) fn text(text: &str) -> Result<(), Failure> {
+    raw(text.as_bytes())
+}
+
+fn raw(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        // A reader that has seen enough, such as `head`, is no failure.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|error| Failure { lines: vec![format!("standard output: {error}")], code: 1 }),
+    }
+}
+
+/// Why a command failed: lines for standard error, and the exit code.
+///
+/// 1: it could not be done; 2: the arguments or the input are wrong.
+#[derive(Debug)]
+pub(super) struct Failure {
+    lines: Vec<String>,
+    code: u8,
+}
+
+impl Failure {
+    /// Wrong use of the command.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self { lines: vec![message.into()], code: 2 }
+    }
+
+    /// A file that cannot be read or written.
+    pub(super) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self { lines: vec![format!("{}: {error}", path.display())], code: 2 }
+    }
+
+    /// A server that does not answer.
+    pub(super) fn unreachable(url: &str, error: &tonic::transport::Error) -> Self {
+        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Self { lines: vec![format!("no server at {url}: {error}{cause}")], code: 1 }
+    }
+
+    /// Writes the lines and gives the exit code.
+    pub(super) fn report(self) -> ExitCode {
+        let mut err = std::io::stderr().lock();
+        for (at, line) in self.lines.iter().enumerate() {
+            // Nothing is left to do where standard error cannot be written.
+            let _ = if at == 0 { writeln!(err, "error: {line}") } else { writeln!(err, "  {line}") };
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        if let Error::Invalid(violations) = &error {
+            let mut lines = vec![format!("{} fault(s); nothing was changed / 有 {0} 处错误,未做任何更改", violations.len())];
+            for violation in violations {
+                lines.push(violation.sentence_en());
+                lines.push(violation.sentence_zh());
+            }
+            return Self { lines, code: 2 };
+        }
+        let detail = match &error {
+            Error::Internal { detail } | Error::Unavailable { detail } => Some(detail.clone()),
+            _ => None,
+        };
+        let message = error.message();
+        Self { lines: [message.en, message.zh].into_iter().chain(detail).collect(), code: 1 }
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        let details = status.get_error_details_vec();
+        let mut lines = Vec::new();
+        let mut fields = Vec::new();
+        let mut more = None;
+        for detail in &details {
+            match detail {
+                tonic_types::ErrorDetail::ErrorInfo(info) => {
+                    more = info.metadata.get("violations").and_then(|count| count.parse::<usize>().ok());
+                }
+                tonic_types::ErrorDetail::BadRequest(request) => {
+                    fields.extend(request.field_violations.iter().map(|v| format!("{}: {}", v.field, v.description)));
+                }
+                tonic_types::ErrorDetail::LocalizedMessage(message) if message.locale == "zh-CN" => {
+                    lines.push(message.message.clone());
+                }
+                _ => {}
+            }
+        }
+        if fields.is_empty() {
+            lines.insert(0, status.message().to_owned());
+        } else {
+            let count = more.unwrap_or(fields.len());
+            let hidden = count.saturating_sub(fields.len());
+            if hidden > 0 {
+                fields.push(format!("and {hidden} more"));
+            }
+            fields.insert(0, format!("{count} fault(s); nothing was changed / 有 {count} 处错误,未做任何更改"));
+            fields.append(&mut lines);
+            lines = fields;
+        }
+        let code = if matches!(status.code(), Code::InvalidArgument | Code::OutOfRange) { 2 } else { 1 };
+        Self { lines, code }
+    }
+}
+
+impl From<Vec<crate::domain::error::Violation>> for Failure {
+    fn from(violations: Vec<crate::domain::error::Violation>) -> Self {
+        Error::from(violations).into()
+    }
+}

@@ -1,0 +1,72 @@
+//! `serve` and `migrate`.
+
+use super::output::{self, Failure};
+use crate::app::App;
+use crate::config::{Config, mask_password};
+use crate::domain::error::{Bilingual, Error};
+use crate::store::Store;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Opens the database, and brings its schema up to date where the configuration says so.
+pub(super) async fn open(config: &Config) -> Result<App, Failure> {
+    let store = Store::connect(&config.store_options()).await?;
+    if config.database.migrate {
+        let applied = store.migrate().await?;
+        if applied > 0 {
+            tracing::info!(applied, "schema brought up to date");
+        }
+    } else {
+        let pending = store.pending().await?;
+        if !pending.is_empty() {
+            return Err(Error::State {
+                name: mask_password(&config.database.url),
+                reason: "SCHEMA_BEHIND",
+                message: Bilingual::new(
+                    format!("the schema is behind by {} step(s): run `incentive-fund migrate`", pending.len()),
+                    format!("数据库结构落后 {} 步,请运行 incentive-fund migrate", pending.len()),
+                ),
+            }
+            .into());
+        }
+    }
+    Ok(App::new(store))
+}
+
+/// Serves until told to stop.
+pub(super) async fn serve(config: &Config) -> Result<(), Failure> {
+    let app = open(config).await?;
+    let address = config.server.address;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::usage(format!("server.address {address}: {error}")))?;
+    let bound = listener.local_addr().map_err(Error::internal)?;
+    tracing::info!(address = %bound, database = mask_password(&config.database.url), "serving");
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: no new calls, those that run are finished");
+    };
+    let store = app.store().clone();
+    crate::grpc::server::serve(app, listener, config.limits(), stop).await?;
+    store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Applies pending steps, or lists them.
+pub(super) async fn migrate(config: &Config, dry_run: bool) -> Result<(), Failure> {
+    let store = Store::connect(&config.store_options()).await?;
+    let pending = store.pending().await?;
+    let lines: String = pending.iter().map(|name| format!("{name}\n")).collect();
+    if dry_run {
+        return output::text(&format!("{} pending step(s)\n{lines}", pending.len()));
+    }
+    let applied = store.migrate().await?;
+    store.close().await;
+    output::text(&format!("{applied} step(s) applied\n{lines}"))
+}

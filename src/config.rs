@@ -1,0 +1,212 @@
+//! Configuration in layers: the built-in default, a file, the environment, flags.
+
+use crate::domain::error::{Error, Violation};
+use crate::grpc::server::Limits;
+use crate::store::StoreOptions;
+use config::{Environment, File, FileFormat};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The default, which documents every key.
+pub const DEFAULT: &str = include_str!("../config/default.toml");
+/// The file that is read where none is named.
+const LOCAL_FILE: &str = "incentive-fund.toml";
+const ENVIRONMENT: &str = "INCENTIVE_FUND";
+
+/// The whole configuration; `config/default.toml` says what each key means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Config {
+    pub database: Database,
+    pub server: Server,
+    pub log: Log,
+    pub cli: Cli,
+}
+
+/// `[database]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Database {
+    pub url: String,
+    pub max_connections: u32,
+    pub acquire_timeout_seconds: u64,
+    pub migrate: bool,
+    pub log_statements: bool,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Server {
+    pub address: SocketAddr,
+    pub max_message_bytes: usize,
+    pub max_calls: usize,
+    pub max_streams_per_connection: u32,
+    pub call_timeout_seconds: u64,
+    pub shutdown_timeout_seconds: u64,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Log {
+    pub format: LogFormat,
+    pub filter: String,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For a person at a terminal.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[cli]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Cli {
+    pub principal: String,
+}
+
+impl Config {
+    /// Reads all layers. `overrides` are `section.key=value`, from flags.
+    pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self, Error> {
+        let named = file.map(Path::to_path_buf).or_else(|| std::env::var_os("INCENTIVE_FUND_CONFIG").map(PathBuf::from));
+        let mut layers = config::Config::builder().add_source(File::from_str(DEFAULT, FileFormat::Toml));
+        layers = match named {
+            Some(path) => layers.add_source(File::from(path).format(FileFormat::Toml)),
+            None => layers.add_source(File::from(Path::new(LOCAL_FILE)).format(FileFormat::Toml).required(false)),
+        };
+        layers = layers.add_source(
+            Environment::with_prefix(ENVIRONMENT).prefix_separator("__").separator("__").try_parsing(true),
+        );
+        for text in overrides {
+            let (key, value) = text.split_once('=').ok_or_else(|| {
+                Violation::new("--set", text, "section.key=value, such as server.max_calls=64", "section.key=value 形式")
+            })?;
+            layers = layers.set_override(key, value).map_err(refused)?;
+        }
+        let loaded: Self = layers.build().map_err(refused)?.try_deserialize().map_err(refused)?;
+        loaded.check()?;
+        Ok(loaded)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let mut violations = Vec::new();
+        let mut within = |key: &str, value: u64, least: u64, most: u64| {
+            if !(least..=most).contains(&value) {
+                let (en, zh) = (format!("{least} to {most}"), format!("{least} 至 {most}"));
+                violations.push(Violation::new(key, value.to_string(), en, zh));
+            }
+        };
+        within("database.max_connections", self.database.max_connections.into(), 1, 1_000);
+        within("database.acquire_timeout_seconds", self.database.acquire_timeout_seconds, 1, 600);
+        within("server.max_message_bytes", self.server.max_message_bytes as u64, 1 << 16, 1 << 30);
+        within("server.max_calls", self.server.max_calls as u64, 1, 100_000);
+        within("server.max_streams_per_connection", self.server.max_streams_per_connection.into(), 1, 100_000);
+        within("server.call_timeout_seconds", self.server.call_timeout_seconds, 1, 86_400);
+        within("server.shutdown_timeout_seconds", self.server.shutdown_timeout_seconds, 0, 3_600);
+        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| self.database.url.starts_with(scheme)) {
+            let scheme = self.database.url.split(':').next().unwrap_or_default();
+            violations.push(Violation::new(
+                "database.url",
+                format!("scheme {scheme}"),
+                "sqlite://FILE?mode=rwc or postgres://USER:PASSWORD@HOST:PORT/NAME",
+                "sqlite://文件?mode=rwc 或 postgres://用户:密码@主机:端口/库名",
+            ));
+        }
+        if violations.is_empty() { Ok(()) } else { Err(violations.into()) }
+    }
+
+    /// The whole as TOML, with the password of the database masked.
+    pub fn to_masked_toml(&self) -> Result<String, Error> {
+        let mut shown = self.clone();
+        shown.database.url = mask_password(&self.database.url);
+        toml::to_string(&shown).map_err(Error::internal)
+    }
+
+    /// What the store needs.
+    pub fn store_options(&self) -> StoreOptions {
+        StoreOptions {
+            url: self.database.url.clone(),
+            max_connections: self.database.max_connections,
+            acquire_timeout: Duration::from_secs(self.database.acquire_timeout_seconds),
+            statement_log: self.database.log_statements,
+        }
+    }
+
+    /// What the server takes at most.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            max_message_bytes: self.server.max_message_bytes,
+            max_calls: self.server.max_calls,
+            max_streams_per_connection: self.server.max_streams_per_connection,
+            call_timeout: Duration::from_secs(self.server.call_timeout_seconds),
+            shutdown_timeout: Duration::from_secs(self.server.shutdown_timeout_seconds),
+        }
+    }
+}
+
+fn refused(error: config::ConfigError) -> Error {
+    Violation::new(
+        "configuration",
+        error.to_string(),
+        "the keys that config/default.toml lists, each of its type",
+        "config/default.toml 所列的键及其类型",
+    )
+    .into()
+}
+
+/// `scheme://user:password@host` with the password replaced, and a `password=` parameter likewise.
+pub fn mask_password(url: &str) -> String {
+    const MASK: &str = "****";
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (address, query) = rest.split_once('?').map_or((rest, None), |(address, query)| (address, Some(query)));
+    let address = match address.rsplit_once('@') {
+        Some((user, host)) => match user.split_once(':') {
+            Some((name, _)) => format!("{name}:{MASK}@{host}"),
+            None => address.to_owned(),
+        },
+        None => address.to_owned(),
+    };
+    let query = query.map(|query| {
+        let masked = query.split('&').map(|pair| match pair.split_once('=') {
+            Some((key, _)) if key.eq_ignore_ascii_case("password") => format!("{key}={MASK}"),
+            _ => pair.to_owned(),
+        });
+        format!("?{}", masked.collect::<Vec<_>>().join("&"))
+    });
+    format!("{scheme}://{address}{}", query.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_passwords() {
+        assert_eq!(mask_password("postgres://u:p@ss@h:1/db?sslmode=require"), "postgres://u:****@h:1/db?sslmode=require");
+        assert_eq!(mask_password("postgres://h/db?user=u&password=x"), "postgres://h/db?user=u&password=****");
+        assert_eq!(mask_password("sqlite://a.db?mode=rwc"), "sqlite://a.db?mode=rwc");
+    }
+
+    #[test]
+    fn default_is_whole_and_unknown_keys_are_refused() {
+        let config = Config::load(None, &["server.max_calls=7".to_owned()]).unwrap();
+        assert_eq!(config.server.max_calls, 7);
+        let error = Config::load(None, &["server.max_cals=7".to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("max_cals"), "{error}");
+        let error = Config::load(None, &["server.max_calls=0".to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("1 to 100000"), "{error}");
+    }
+}

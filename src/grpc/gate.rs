@@ -1,0 +1,112 @@
+//! Who calls, how much at once, and finishing what was begun.
+
+use super::status::{overloaded, to_status};
+use crate::app::Mutation;
+use crate::domain::digest::Digest;
+use crate::domain::error::Error;
+use crate::domain::identity::Principal;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Status};
+
+/// Metadata key of the caller's name, percent-encoded UTF-8.
+pub const PRINCIPAL_KEY: &str = "incentive-fund-principal";
+
+/// A principal as the metadata value says it.
+pub fn encode_principal(name: &str) -> String {
+    utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
+}
+
+/// Shared by all services of a server.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    calls: Arc<Semaphore>,
+    begun: TaskTracker,
+}
+
+/// A message that asks for a mutation.
+pub(super) trait MutationMessage: prost::Message + Clone + Default {
+    fn take_request_id(&mut self) -> String;
+    fn validate_only(&self) -> bool;
+}
+
+macro_rules! mutation_messages {
+    ($($message:ident),+ $(,)?) => {$(
+        impl MutationMessage for super::pb::$message {
+            fn take_request_id(&mut self) -> String {
+                std::mem::take(&mut self.request_id)
+            }
+            fn validate_only(&self) -> bool {
+                self.validate_only
+            }
+        }
+    )+};
+}
+
+mutation_messages!(
+    ImportRegionsRequest,
+    ImportIndicatorsRequest,
+    CreateDataSetRequest,
+    ImportObservationsHeader,
+    CreateFormulaRequest,
+    CreateAllocationRequest,
+    ApproveAllocationRequest,
+    IssueAllocationRequest,
+    SupersedeAllocationRequest,
+);
+
+impl Gate {
+    pub(super) fn new(max_calls: usize) -> Self {
+        Self { calls: Arc::new(Semaphore::new(max_calls)), begun: TaskTracker::new() }
+    }
+
+    /// A place among the calls that run at once.
+    pub(super) fn enter(&self) -> Result<OwnedSemaphorePermit, Status> {
+        Arc::clone(&self.calls).try_acquire_owned().map_err(|_| overloaded())
+    }
+
+    /// How a mutation is to be carried out, and its message without the request id.
+    pub(super) fn mutation<M: MutationMessage>(&self, request: Request<M>) -> Result<(Mutation, M), Status> {
+        let caller = principal(request.metadata()).map_err(to_status)?;
+        let mut message = request.into_inner();
+        let request_id = message.take_request_id();
+        let body = Digest::of(&message.encode_to_vec());
+        let mutation = Mutation { caller, request_id, body, validate_only: message.validate_only() };
+        Ok((mutation, message))
+    }
+
+    /// Runs work to its end even when the caller goes away, and keeps its place until then.
+    pub(super) async fn finish<T: Send + 'static>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Status> {
+        let span = tracing::Span::current();
+        let task = self.begun.spawn(tracing::Instrument::instrument(
+            async move {
+                let result = work.await;
+                drop(permit);
+                result
+            },
+            span,
+        ));
+        task.await.map_err(|join| to_status(Error::internal(join)))?.map_err(to_status)
+    }
+
+    /// Waits for all work that was begun.
+    pub(super) async fn drained(&self) {
+        self.begun.close();
+        self.begun.wait().await;
+    }
+}
+
+/// The caller's name from the metadata.
+pub(super) fn principal(metadata: &MetadataMap) -> Result<Principal, Error> {
+    let value = metadata.get(PRINCIPAL_KEY).ok_or(Error::Unauthenticated)?;
+    let text = value.to_str().map_err(|_| Error::Unauthenticated)?;
+    let name = percent_decode_str(text).decode_utf8().map_err(|_| Error::Unauthenticated)?;
+    Ok(Principal::parse(&name)?)
+}

@@ -1,0 +1,22 @@
+//! The gRPC services: thin over the use cases. `convert` turns messages into domain types and back,
+//! `status` turns errors into statuses, `gate` says who calls and how much at once.
+
+mod allocation;
+pub mod convert;
+mod formula;
+mod gate;
+mod page;
+pub mod server;
+mod statistics;
+pub mod status;
+
+pub use gate::{PRINCIPAL_KEY, encode_principal};
+
+/// The generated messages, clients and servers of `incentivefund.v1`.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::unwrap_used, clippy::expect_used)]
+pub mod pb {
+    tonic::include_proto!("incentivefund.v1");
+}
+
+/// The protos as an encoded `FileDescriptorSet`, for reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

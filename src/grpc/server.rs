@@ -1,0 +1,136 @@
+//! The server: all services on one port, health, reflection, limits, and an end without loss.
+//!
+//! The command line uses the same services in its own process, over a pipe in memory.
+
+use super::gate::Gate;
+use super::pb::allocation_service_server::AllocationServiceServer;
+use super::pb::formula_service_server::FormulaServiceServer;
+use super::pb::statistics_service_server::StatisticsServiceServer;
+use super::{DESCRIPTORS, allocation, formula, statistics};
+use crate::app::App;
+use crate::domain::error::Error;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::service::Routes;
+use tonic::transport::{Channel, Endpoint, Server};
+
+/// What a server takes at most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest message received, in bytes.
+    pub max_message_bytes: usize,
+    /// Calls that run at once; more are refused with RESOURCE_EXHAUSTED.
+    pub max_calls: usize,
+    /// HTTP/2 streams on one connection.
+    pub max_streams_per_connection: u32,
+    /// Longest call; a shorter deadline of the caller is honoured.
+    pub call_timeout: Duration,
+    /// Longest wait for calls to end when the server stops.
+    pub shutdown_timeout: Duration,
+}
+
+/// How often health looks at the store.
+const HEALTH_EVERY: Duration = Duration::from_secs(5);
+
+/// Serves on `listener` until `stop` resolves; then takes no new calls and ends when those that run are done.
+pub async fn serve(
+    app: App,
+    listener: TcpListener,
+    limits: Limits,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
+    let gate = Gate::new(limits.max_calls);
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let health_store = app.store().clone();
+    let health_reporter = reporter.clone();
+    let watch = tokio::spawn(async move {
+        loop {
+            let serving = health_store.ping().await.is_ok();
+            let status = if serving { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
+            for service in SERVICES {
+                health_reporter.set_service_status(service, status).await;
+            }
+            tokio::time::sleep(HEALTH_EVERY).await;
+        }
+    });
+    let reflection_v1 = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(Error::internal)?;
+    let reflection_v1alpha = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1alpha()
+        .map_err(Error::internal)?;
+    let routes = routes(&app, &gate, &limits).add_service(health).add_service(reflection_v1).add_service(reflection_v1alpha);
+    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+    let announce = async move {
+        stop.await;
+        for service in SERVICES {
+            reporter.set_not_serving_service(service).await;
+        }
+        let _ = stopping.send(());
+    };
+    let server = Server::builder()
+        .timeout(limits.call_timeout)
+        .max_concurrent_streams(limits.max_streams_per_connection)
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), announce);
+    let shutdown_timeout = limits.shutdown_timeout;
+    let result = tokio::select! {
+        result = server => result.map_err(Error::internal),
+        () = async {
+            // Connections that never end must not keep the server from ending.
+            let _ = stopped.await;
+            tokio::time::sleep(shutdown_timeout).await;
+        } => Ok(()),
+    };
+    watch.abort();
+    if tokio::time::timeout(shutdown_timeout, gate.drained()).await.is_err() {
+        tracing::warn!("stopped before all work that was begun had ended");
+    }
+    result
+}
+
+const SERVICES: [&str; 4] = [
+    "",
+    "incentivefund.v1.StatisticsService",
+    "incentivefund.v1.FormulaService",
+    "incentivefund.v1.AllocationService",
+];
+
+fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
+    let bytes = limits.max_message_bytes;
+    let statistics = statistics::Statistics { app: app.clone(), gate: gate.clone() };
+    let formulas = formula::Formulas { app: app.clone(), gate: gate.clone() };
+    let allocations = allocation::Allocations { app: app.clone(), gate: gate.clone() };
+    Routes::new(StatisticsServiceServer::new(statistics).max_decoding_message_size(bytes).max_encoding_message_size(usize::MAX))
+        .add_service(FormulaServiceServer::new(formulas).max_decoding_message_size(bytes))
+        .add_service(AllocationServiceServer::new(allocations).max_decoding_message_size(bytes))
+}
+
+/// A channel to the services in this process, over a pipe in memory.
+pub fn in_process(app: &App, limits: &Limits) -> Channel {
+    const PIPE_BYTES: usize = 1 << 16;
+    let gate = Gate::new(limits.max_calls);
+    let router = Server::builder().add_routes(routes(app, &gate, limits));
+    let (client, server) = tokio::io::duplex(PIPE_BYTES);
+    tokio::spawn(async move {
+        let incoming = tokio_stream::once(Ok::<_, std::io::Error>(server));
+        if let Err(error) = router.serve_with_incoming(incoming).await {
+            tracing::error!(%error, "the services in this process ended");
+        }
+    });
+    let mut client = Some(client);
+    let connector = tower::service_fn(move |_| {
+        let client = client.take();
+        async move {
+            let pipe = client.ok_or_else(|| std::io::Error::other("the services in this process have ended"))?;
+            Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(pipe))
+        }
+    });
+    Endpoint::from_static("http://in-process").connect_with_connector_lazy(connector)
+}

@@ -1,0 +1,130 @@
+//! Errors to gRPC statuses with google.rpc details: the very last step, and the only place.
+
+use crate::domain::error::{Error, Violation};
+use std::collections::HashMap;
+use std::time::Duration;
+use tonic::{Code, Status};
+use tonic_types::{
+    BadRequest, ErrorDetail, ErrorInfo, FieldViolation, LocalizedMessage, PreconditionFailure, PreconditionViolation,
+    ResourceInfo, RetryInfo, StatusExt,
+};
+
+/// The domain of every ErrorInfo.
+pub const DOMAIN: &str = "incentivefund.v1";
+/// How long a caller should wait before trying again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// Status details travel in HTTP/2 headers, whose size peers limit (commonly 16 KiB): violations are
+/// cut so that all details stay below this, in bytes.
+const MAX_DETAILS: usize = 4_096;
+
+/// The status of an error.
+pub fn to_status(error: Error) -> Status {
+    if let Error::Internal { detail } | Error::Unavailable { detail } = &error {
+        tracing::error!(error = %error, detail, "a call failed");
+    }
+    let message = error.message();
+    let (code, reason) = classify(&error);
+    let mut metadata: HashMap<String, String> = HashMap::new();
+    let mut details: Vec<ErrorDetail> = Vec::new();
+    match &error {
+        Error::Invalid(violations) => {
+            let shown = fitting(violations);
+            metadata.insert("violations".to_owned(), violations.len().to_string());
+            let fields: Vec<FieldViolation> = (violations.iter().take(shown))
+                .map(|violation| {
+                    FieldViolation::new(&violation.field, format!("found {}; allowed: {}", violation.found, violation.allowed.en))
+                })
+                .collect();
+            details.push(BadRequest::new(fields).into());
+            return with_messages(code, reason, metadata, details, &invalid_messages(violations, shown));
+        }
+        Error::NotFound { kind, name } | Error::AlreadyExists { kind, name } => {
+            details.push(ResourceInfo::new(*kind, name, "", "").into());
+        }
+        Error::State { name, reason, message } => {
+            let violation = PreconditionViolation::new(*reason, name, &message.en);
+            details.push(PreconditionFailure::new(vec![violation]).into());
+        }
+        Error::EtagMismatch { current, .. } => {
+            metadata.insert("current_etag".to_owned(), current.clone());
+        }
+        Error::TooLarge { what, found, limit } => {
+            for (key, value) in [("what", (*what).to_owned()), ("found", found.to_string()), ("limit", limit.to_string())] {
+                metadata.insert(key.to_owned(), value);
+            }
+        }
+        Error::Unavailable { .. } | Error::Conflict { .. } => details.push(RetryInfo::new(Some(RETRY_AFTER)).into()),
+        _ => {}
+    }
+    with_messages(code, reason, metadata, details, &(message.en, message.zh))
+}
+
+/// The status of a server that has as many calls as it takes.
+pub fn overloaded() -> Status {
+    let details = vec![RetryInfo::new(Some(RETRY_AFTER)).into()];
+    let messages = ("the server is busy, try again".to_owned(), "服务器繁忙,请稍后重试".to_owned());
+    with_messages(Code::ResourceExhausted, "SERVER_BUSY", HashMap::new(), details, &messages)
+}
+
+fn classify(error: &Error) -> (Code, &'static str) {
+    match error {
+        Error::Invalid(_) => (Code::InvalidArgument, "INVALID_FIELDS"),
+        Error::NotFound { .. } => (Code::NotFound, "NOT_FOUND"),
+        Error::AlreadyExists { .. } => (Code::AlreadyExists, "ALREADY_EXISTS"),
+        Error::State { reason, .. } => (Code::FailedPrecondition, reason),
+        Error::Forbidden { reason, .. } => (Code::PermissionDenied, reason),
+        Error::Unauthenticated => (Code::Unauthenticated, "NO_PRINCIPAL"),
+        Error::EtagMismatch { .. } => (Code::Aborted, "ETAG_MISMATCH"),
+        Error::RequestIdReused { .. } => (Code::InvalidArgument, "REQUEST_ID_REUSED"),
+        Error::TooLarge { .. } => (Code::InvalidArgument, "OVER_LIMIT"),
+        Error::Conflict { .. } => (Code::Aborted, "CONFLICT"),
+        Error::Unavailable { .. } => (Code::Unavailable, "STORE_UNAVAILABLE"),
+        Error::Internal { .. } => (Code::Internal, "INTERNAL"),
+    }
+}
+
+/// How many violations fit the details.
+fn fitting(violations: &[Violation]) -> usize {
+    let mut left = MAX_DETAILS / 3;
+    let fits = |violation: &&Violation| {
+        let size = violation.field.len() + violation.found.len() + violation.allowed.zh.len().max(violation.allowed.en.len()) + 40;
+        let fits = size <= left;
+        left = left.saturating_sub(size);
+        fits
+    };
+    violations.iter().take_while(fits).count().max(1)
+}
+
+fn invalid_messages(violations: &[Violation], shown: usize) -> (String, String) {
+    let join = |sentence: fn(&Violation) -> String, between: &str| {
+        violations.iter().take(shown).map(sentence).collect::<Vec<_>>().join(between)
+    };
+    let more = violations.len() - shown;
+    let (more_en, more_zh) =
+        if more > 0 { (format!("; and {more} more"), format!(";另有 {more} 处")) } else { (String::new(), String::new()) };
+    (join(Violation::sentence_en, "; ") + &more_en, join(Violation::sentence_zh, ";") + &more_zh)
+}
+
+fn with_messages(
+    code: Code,
+    reason: &str,
+    metadata: HashMap<String, String>,
+    details: Vec<ErrorDetail>,
+    (en, zh): &(String, String),
+) -> Status {
+    let mut all: Vec<ErrorDetail> = vec![ErrorInfo::new(reason, DOMAIN, metadata).into()];
+    all.extend(details);
+    all.push(LocalizedMessage::new("zh-CN", zh).into());
+    all.push(LocalizedMessage::new("en", en).into());
+    Status::with_error_details_vec(code, headline(en), all)
+}
+
+/// The status message is a header of its own: a first line of the English message is enough there.
+fn headline(en: &str) -> String {
+    const CHARS: usize = 300;
+    let mut line: String = en.chars().take(CHARS).collect();
+    if en.chars().nth(CHARS).is_some() {
+        line.push('…');
+    }
+    line
+}
