@@ -175,6 +175,12 @@ pub enum Error {
         /// The most that is allowed.
         limit: u64,
     },
+    /// Another change came in between; nothing was changed, and the whole attempt may be made again.
+    #[error("the store is busy with a conflicting change, try again")]
+    Conflict {
+        /// For the log only.
+        detail: String,
+    },
     /// The store cannot be reached or stays busy; the same call may succeed later.
     #[error("the store is unavailable, try again")]
     Unavailable {
@@ -237,6 +243,7 @@ impl Error {
                 format!("request_id {request_id} 已用于另一个内容不同的请求")
             }
             Self::TooLarge { what, found, limit } => format!("{what}:{found} 超过上限 {limit}"),
+            Self::Conflict { .. } => "数据库正忙于相冲突的修改,请重试".to_owned(),
             Self::Unavailable { .. } => "数据库暂不可用,请稍后重试".to_owned(),
             Self::Internal { .. } => "内部错误".to_owned(),
         };

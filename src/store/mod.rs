@@ -1,0 +1,211 @@
+//! The store: SQLite or PostgreSQL behind one set of queries. The only place that knows SQL.
+//!
+//! All work happens in a transaction, [`Tx`]. A use case begins one, loads, asks the domain, stores
+//! and commits; [`retrying`] repeats the whole of it where another change came in between.
+
+mod catalog;
+mod convert;
+mod data_sets;
+mod entity;
+mod error;
+mod formulas;
+mod observations;
+mod options;
+mod requests;
+mod retry;
+mod runs;
+#[cfg(test)]
+mod tests;
+
+pub use observations::ObservationFilter;
+pub use options::StoreOptions;
+pub use retry::retrying;
+
+use crate::domain::error::Error;
+use error::failed;
+use sea_orm::{
+    AccessMode, Database, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// A pool of connections to one database; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    db: DatabaseConnection,
+    /// SQLite has one writer at a time. Writers of this process queue here, in order: waiting inside
+    /// SQLite is polling, and a writer that is out of luck there starves.
+    writer: Option<Arc<Mutex<()>>>,
+    acquire_timeout: Duration,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({:?})", self.db.get_database_backend())
+    }
+}
+
+impl Store {
+    /// Connects; a SQLite file that does not exist is created. The schema is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where the URL is none, [`Error::Unavailable`] where the database does not answer.
+    pub async fn connect(options: &StoreOptions) -> Result<Self, Error> {
+        let db = Database::connect(options.to_connect_options()?)
+            .await
+            .map_err(error::not_connected)?;
+        let writer = (db.get_database_backend() == DbBackend::Sqlite).then(Arc::default);
+        Ok(Self {
+            db,
+            writer,
+            acquire_timeout: options.acquire_timeout,
+        })
+    }
+
+    /// Applies the pending steps of the schema and says how many there were.
+    ///
+    /// Several servers may do this at the same moment: one of them applies a step, the others find it done.
+    pub async fn migrate(&self) -> Result<u32, Error> {
+        let _writer = self.writer_turn().await?;
+        let before = migrations::pending(&self.db).await.map_err(failed)?;
+        retrying(|| async {
+            let left = migrations::pending(&self.db).await.map_err(failed)?;
+            if left.is_empty() {
+                return Ok(());
+            }
+            let Err(defect) = migrations::apply(&self.db).await else {
+                return Ok(());
+            };
+            // Creating what another server has created meanwhile fails in many ways ("exists already",
+            // a unique violation in the system's tables); what is left to do tells whether it was that.
+            let now = migrations::pending(&self.db).await.map_err(failed)?;
+            if now.len() < left.len() || error::exists_already(&defect) {
+                return Err(Error::Conflict {
+                    detail: defect.to_string(),
+                });
+            }
+            Err(failed(defect))
+        })
+        .await?;
+        Ok(u32::try_from(before.len()).unwrap_or(u32::MAX))
+    }
+
+    /// The names of the schema's steps that the database lacks; changes nothing.
+    pub async fn pending(&self) -> Result<Vec<String>, Error> {
+        migrations::pending(&self.db).await.map_err(failed)
+    }
+
+    /// Checks that the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.db.ping().await.map_err(failed)
+    }
+
+    /// Begins to read: everything read comes from one moment. A write is refused.
+    pub async fn begin_read(&self) -> Result<Tx, Error> {
+        let options = match self.db.get_database_backend() {
+            DbBackend::Postgres => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                sqlite_transaction_mode: None,
+            },
+            // SQLite's transactions read from one moment by themselves; it knows no other settings.
+            _ => TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
+                ..TransactionOptions::default()
+            },
+        };
+        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        Ok(Tx { db, mode: Mode::Read })
+    }
+
+    /// Begins to write: the outcome is as if writers had come one after another.
+    ///
+    /// # Errors
+    ///
+    /// This and every use of the transaction may fail with [`Error::Conflict`]; see [`retrying`].
+    pub async fn begin_write(&self) -> Result<Tx, Error> {
+        let options = match self.db.get_database_backend() {
+            DbBackend::Postgres => TransactionOptions {
+                isolation_level: Some(IsolationLevel::Serializable),
+                access_mode: Some(AccessMode::ReadWrite),
+                sqlite_transaction_mode: None,
+            },
+            // A transaction that reads first and wants to write later would fail instead of waiting.
+            _ => TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            },
+        };
+        let writer = self.writer_turn().await?;
+        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        Ok(Tx {
+            db,
+            mode: Mode::Write { _turn: writer },
+        })
+    }
+
+    /// Closes every connection; waits for those in use.
+    pub async fn close(self) {
+        if let Err(defect) = self.db.close().await {
+            tracing::warn!(error = %defect, "closing the store");
+        }
+    }
+
+    async fn writer_turn(&self) -> Result<Option<OwnedMutexGuard<()>>, Error> {
+        let Some(writer) = &self.writer else {
+            return Ok(None);
+        };
+        tokio::time::timeout(self.acquire_timeout, Arc::clone(writer).lock_owned())
+            .await
+            .map(Some)
+            .map_err(|_| Error::Unavailable {
+                detail: "waited too long for other writers".to_owned(),
+            })
+    }
+}
+
+/// A transaction. It is rolled back when dropped; only [`Tx::commit`] keeps what it did.
+///
+/// After an error the transaction is of no more use: PostgreSQL refuses every further statement.
+pub struct Tx {
+    // Dropped in this order: the next writer's turn comes after the rollback is under way.
+    db: DatabaseTransaction,
+    mode: Mode,
+}
+
+/// What a transaction may do. SQLite has no read-only transactions that it would enforce itself.
+enum Mode {
+    Read,
+    Write { _turn: Option<OwnedMutexGuard<()>> },
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tx")
+    }
+}
+
+impl Tx {
+    /// Keeps what the transaction did.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`]: nothing was kept. [`Error::Unavailable`]: the connection broke while
+    /// committing, and whether the change was kept is not known; a repeated request with the same
+    /// `request_id` finds out.
+    pub async fn commit(self) -> Result<(), Error> {
+        self.db.commit().await.map_err(failed)
+    }
+
+    /// The connection, for a statement that writes.
+    fn writing(&self) -> Result<&DatabaseTransaction, Error> {
+        match self.mode {
+            Mode::Write { .. } => Ok(&self.db),
+            Mode::Read => Err(Error::internal("a write in a transaction that reads")),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! How to connect.
+
+use crate::domain::error::{Error, Violation};
+use sea_orm::ConnectOptions;
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use std::fmt;
+use std::time::Duration;
+
+/// An idle connection older than this is asked whether it is still alive before it is used, so that
+/// a fail-over of the database costs no request an error. Under load none is asked.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
+/// Where the database is and how to use it.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// `sqlite://path/to/file`, `sqlite::memory:` or `postgres://user:password@host:port/database`.
+    pub url: String,
+    /// Most connections at a time; at least 1. A database in memory has one only.
+    pub max_connections: u32,
+    /// How long a request waits for a connection, and on SQLite for its turn to write.
+    pub acquire_timeout: Duration,
+    /// Whether every statement goes to the log, at level `info`. Values are not logged.
+    pub statement_log: bool,
+}
+
+/// Leaves the URL out: it may hold a password.
+impl fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreOptions")
+            .field("max_connections", &self.max_connections)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .field("statement_log", &self.statement_log)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StoreOptions {
+    /// The same for SeaORM.
+    pub(super) fn to_connect_options(&self) -> Result<ConnectOptions, Error> {
+        let sqlite = self.url.starts_with("sqlite:");
+        let postgres = ["postgres:", "postgresql:"]
+            .iter()
+            .any(|scheme| self.url.starts_with(scheme));
+        if !sqlite && !postgres {
+            return Err(bad_url());
+        }
+        let mut options = ConnectOptions::new(self.url.clone());
+        options
+            .max_connections(self.max_connections.max(1))
+            .acquire_timeout(self.acquire_timeout)
+            .test_before_acquire_if_idle_for(TRUSTED_IDLE)
+            .sqlx_logging(self.statement_log);
+        if sqlite {
+            let busy_timeout = self.acquire_timeout;
+            options.map_sqlx_sqlite_opts(move |options| {
+                options
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .foreign_keys(true)
+                    .busy_timeout(busy_timeout)
+            });
+        }
+        // A database in memory lives and dies with its connection.
+        if sqlite && (self.url.contains(":memory:") || self.url.contains("mode=memory")) {
+            options.max_connections(1).idle_timeout(None).max_lifetime(None);
+        }
+        Ok(options)
+    }
+}
+
+/// The URL is not repeated: it may hold a password.
+pub(super) fn bad_url() -> Error {
+    Violation::new(
+        "database.url",
+        "(not shown)",
+        "a URL such as sqlite://data/fund.db or postgres://user:password@host:5432/database",
+        "形如 sqlite://data/fund.db 或 postgres://user:password@host:5432/database 的地址",
+    )
+    .into()
+}
