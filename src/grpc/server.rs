@@ -69,7 +69,7 @@ pub async fn serve(
     let announce = async move {
         stop.await;
         for service in SERVICES {
-            reporter.set_not_serving_service(service).await;
+            reporter.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
         }
         let _ = stopping.send(());
     };
