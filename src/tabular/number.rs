@@ -16,6 +16,12 @@ pub(crate) fn to_text(value: f64) -> Option<String> {
         .then(|| text.to_owned())
 }
 
+/// The double to store for a plain decimal; `None` where the double would not give the same decimal back.
+pub(crate) fn from_text(text: &str) -> Option<f64> {
+    let value: f64 = text.parse().ok()?;
+    (to_text(value)? == shortest(text)).then_some(value)
+}
+
 /// Digits from the first to the last that is not zero.
 fn significant_digits(text: &str) -> usize {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -30,6 +36,20 @@ fn significant_digits(text: &str) -> usize {
 fn whole_digits(text: &str) -> usize {
     let whole = text.split('.').next().unwrap_or_default();
     whole.trim_start_matches(['-', '0']).len()
+}
+
+/// A plain decimal without the zeros that change nothing.
+fn shortest(text: &str) -> String {
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    let fraction = fraction.trim_end_matches('0');
+    match (whole, fraction) {
+        ("0", "") => "0".to_owned(),
+        (whole, "") => format!("{sign}{whole}"),
+        (whole, fraction) => format!("{sign}{whole}.{fraction}"),
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +85,29 @@ mod tests {
             1.0 / 3.0,
         ] {
             assert_eq!(to_text(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn stores_only_what_comes_back() {
+        for text in [
+            "0.00",
+            "1234.50",
+            "-0.01",
+            "9999999999999.99",
+            "999999999999999",
+            "007",
+        ] {
+            assert!(from_text(text).is_some(), "{text}");
+        }
+        for text in [
+            "10000000000000.01",
+            "1000000000000000.00",
+            "0.1234567890123456",
+            "NaN",
+            "",
+        ] {
+            assert!(from_text(text).is_none(), "{text}");
         }
     }
 }
