@@ -1,0 +1,214 @@
+//! Which columns a file may have, what they may be called, and where its header is.
+
+use super::faults::Faults;
+use super::{Row, Sheet, letters};
+use crate::domain::error::Violation;
+use crate::domain::statistics::half_width;
+
+/// A column and every heading it goes by, its own name first.
+pub(super) struct Column {
+    names: &'static [&'static str],
+    need: Need,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Required,
+    Optional,
+    /// Recognised so that it is no error, and not read.
+    Ignored,
+}
+
+const fn column(need: Need, names: &'static [&'static str]) -> Column {
+    Column { names, need }
+}
+
+/// The columns of one kind of file.
+pub(super) struct Layout {
+    columns: &'static [Column],
+}
+
+/// Observations, one a row.
+pub(super) const OBSERVATIONS: Layout = Layout {
+    columns: &[
+        column(
+            Need::Required,
+            &["region", "地区", "地区代码", "行政区划", "行政区划代码", "county"],
+        ),
+        column(Need::Required, &["indicator", "指标", "指标代码", "指标名称"]),
+        column(Need::Required, &["year", "年份", "年度"]),
+        column(Need::Required, &["value", "数值", "数据", "指标值"]),
+        column(Need::Optional, &["unit", "单位", "计量单位"]),
+        column(Need::Required, &["source", "来源", "数据来源"]),
+        column(Need::Ignored, &["note", "备注"]),
+    ],
+};
+
+/// Regions, one a row.
+pub(super) const REGIONS: Layout = Layout {
+    columns: &[
+        column(
+            Need::Required,
+            &["code", "代码", "地区代码", "行政区划代码", "区划代码"],
+        ),
+        column(Need::Required, &["name_zh", "名称", "中文名称", "地区名称"]),
+        column(Need::Optional, &["name_en", "英文名称"]),
+        column(Need::Required, &["kind", "类型", "类别", "地区类型"]),
+        column(
+            Need::Optional,
+            &["parent", "上级", "上级代码", "上级地区", "上级地区代码"],
+        ),
+        column(Need::Optional, &["note", "备注"]),
+    ],
+};
+
+/// Indicators, one a row.
+pub(super) const INDICATORS: Layout = Layout {
+    columns: &[
+        column(Need::Required, &["code", "代码", "指标代码"]),
+        column(Need::Required, &["name_zh", "名称", "中文名称", "指标名称"]),
+        column(Need::Required, &["name_en", "英文名称"]),
+        column(Need::Required, &["unit", "单位", "计量单位"]),
+        column(Need::Required, &["decimals", "小数位", "小数位数"]),
+        column(Need::Optional, &["minimum", "最小值"]),
+        column(Need::Optional, &["maximum", "最大值"]),
+        column(Need::Optional, &["description", "说明", "描述"]),
+    ],
+};
+
+/// A heading as it is compared.
+fn canonical(heading: &str) -> String {
+    half_width(heading).trim().to_ascii_lowercase()
+}
+
+/// Which of the first rows is the header: the first that has every required column of some kind of
+/// file; else, so that the error can name what is missing, the one with most known headings.
+pub(super) fn header_position(rows: &[Row]) -> Option<usize> {
+    let layouts = [&OBSERVATIONS, &REGIONS, &INDICATORS];
+    let complete = |(_, cells): &Row| layouts.iter().any(|layout| layout.is_complete(cells));
+    let known = |(_, cells): &Row| {
+        layouts
+            .iter()
+            .map(|layout| {
+                cells
+                    .iter()
+                    .filter(|cell| layout.position(cell).is_some())
+                    .count()
+            })
+            .max()
+            .unwrap_or(0)
+    };
+    rows.iter().position(complete).or_else(|| {
+        let mut best = (0, 1);
+        for (position, row) in rows.iter().enumerate() {
+            let count = known(row);
+            if count > best.1 {
+                best = (position, count);
+            }
+        }
+        (!rows.is_empty()).then_some(best.0)
+    })
+}
+
+impl Layout {
+    /// Which column a heading names.
+    fn position(&self, heading: &str) -> Option<usize> {
+        let heading = canonical(heading);
+        self.columns
+            .iter()
+            .position(|column| column.names.contains(&heading.as_str()))
+    }
+
+    fn is_complete(&self, header: &[String]) -> bool {
+        let found: Vec<usize> = header
+            .iter()
+            .filter_map(|heading| self.position(heading))
+            .collect();
+        self.columns
+            .iter()
+            .enumerate()
+            .all(|(position, column)| column.need != Need::Required || found.contains(&position))
+    }
+
+    /// Finds the columns in a header, or reports every heading that is missing, unknown or there twice.
+    pub(super) fn find(&self, sheet: &Sheet) -> Result<Found<'_>, Vec<Violation>> {
+        let mut faults = Faults::default();
+        let mut cells: Vec<Option<usize>> = vec![None; self.columns.len()];
+        let field = |name: &str| format!("line {}, column {name}", sheet.header_line);
+        for (at, heading) in sheet.header.iter().enumerate() {
+            match self.position(heading) {
+                Some(position) if cells[position].is_some() => faults.add(|| {
+                    Violation::new(
+                        field(heading.trim()),
+                        format!("{} again", heading.trim()),
+                        format!("one column for {}", self.columns[position].names.join(", ")),
+                        format!("“{}”只能有一列", self.columns[position].names.join("、")),
+                    )
+                }),
+                Some(position) => cells[position] = Some(at),
+                None if heading.trim().is_empty() => {
+                    let filled = |(_, row): &&Row| row.get(at).is_some_and(|cell| !cell.trim().is_empty());
+                    if let Some((line, row)) = sheet.rows.iter().find(filled) {
+                        faults.add(|| {
+                            Violation::new(
+                                format!("line {line}, column {}", letters(at)),
+                                &row[at],
+                                format!("a heading on line {} above the cell", sheet.header_line),
+                                format!("第 {} 行须有该列的表头", sheet.header_line),
+                            )
+                        });
+                    }
+                }
+                None => faults.add(|| {
+                    Violation::new(
+                        field(heading.trim()),
+                        heading.trim(),
+                        format!("one of {}", self.headings(", ")),
+                        format!("下列之一:{}", self.headings("、")),
+                    )
+                }),
+            }
+        }
+        for (column, cell) in self.columns.iter().zip(&cells) {
+            if column.need == Need::Required && cell.is_none() {
+                faults.add(|| {
+                    Violation::new(
+                        field(column.names[0]),
+                        format!("no such column among {}", sheet.header.join(", ")),
+                        format!("a column with one of the headings {}", column.names.join(", ")),
+                        format!("须有一列,表头为下列之一:{}", column.names.join("、")),
+                    )
+                });
+            }
+        }
+        faults.finish()?;
+        Ok(Found { layout: self, cells })
+    }
+
+    fn headings(&self, separator: &str) -> String {
+        self.columns
+            .iter()
+            .map(|column| column.names.join(separator))
+            .collect::<Vec<_>>()
+            .join(separator)
+    }
+}
+
+/// Where the columns of a layout are in a sheet.
+pub(super) struct Found<'l> {
+    layout: &'l Layout,
+    cells: Vec<Option<usize>>,
+}
+
+impl Found<'_> {
+    /// The cell of a row in the column of that name; empty where the sheet has no such column.
+    pub(super) fn cell<'r>(&self, row: &'r [String], name: &str) -> &'r str {
+        self.layout
+            .columns
+            .iter()
+            .position(|column| column.names[0] == name)
+            .and_then(|position| self.cells[position])
+            .and_then(|at| row.get(at))
+            .map_or("", String::as_str)
+    }
+}
