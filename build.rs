@@ -5,11 +5,17 @@ use std::path::PathBuf;
 const PROTOS: [&str; 5] = ["money", "region", "statistics", "formula", "allocation"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files: Vec<String> = PROTOS.iter().map(|name| format!("incentivefund/v1/{name}.proto")).collect();
+    let files: Vec<String> = PROTOS
+        .iter()
+        .map(|name| format!("incentivefund/v1/{name}.proto"))
+        .collect();
     println!("cargo:rerun-if-changed=proto");
     let descriptors = protox::compile(&files, ["proto"])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    std::fs::write(out.join("descriptors.bin"), protox::prost::Message::encode_to_vec(&descriptors))?;
+    std::fs::write(
+        out.join("descriptors.bin"),
+        protox::prost::Message::encode_to_vec(&descriptors),
+    )?;
     tonic_prost_build::configure().compile_fds(descriptors)?;
     Ok(())
 }

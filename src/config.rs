@@ -81,22 +81,40 @@ pub struct Cli {
 impl Config {
     /// Reads all layers. `overrides` are `section.key=value`, from flags.
     pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self, Error> {
-        let named = file.map(Path::to_path_buf).or_else(|| std::env::var_os("INCENTIVE_FUND_CONFIG").map(PathBuf::from));
+        let named = file
+            .map(Path::to_path_buf)
+            .or_else(|| std::env::var_os("INCENTIVE_FUND_CONFIG").map(PathBuf::from));
         let mut layers = config::Config::builder().add_source(File::from_str(DEFAULT, FileFormat::Toml));
         layers = match named {
             Some(path) => layers.add_source(File::from(path).format(FileFormat::Toml)),
-            None => layers.add_source(File::from(Path::new(LOCAL_FILE)).format(FileFormat::Toml).required(false)),
+            None => layers.add_source(
+                File::from(Path::new(LOCAL_FILE))
+                    .format(FileFormat::Toml)
+                    .required(false),
+            ),
         };
         layers = layers.add_source(
-            Environment::with_prefix(ENVIRONMENT).prefix_separator("__").separator("__").try_parsing(true),
+            Environment::with_prefix(ENVIRONMENT)
+                .prefix_separator("__")
+                .separator("__")
+                .try_parsing(true),
         );
         for text in overrides {
             let (key, value) = text.split_once('=').ok_or_else(|| {
-                Violation::new("--set", text, "section.key=value, such as server.max_calls=64", "section.key=value 形式")
+                Violation::new(
+                    "--set",
+                    text,
+                    "section.key=value, such as server.max_calls=64",
+                    "section.key=value 形式",
+                )
             })?;
             layers = layers.set_override(key, value).map_err(refused)?;
         }
-        let loaded: Self = layers.build().map_err(refused)?.try_deserialize().map_err(refused)?;
+        let loaded: Self = layers
+            .build()
+            .map_err(refused)?
+            .try_deserialize()
+            .map_err(refused)?;
         loaded.check()?;
         Ok(loaded)
     }
@@ -109,14 +127,47 @@ impl Config {
                 violations.push(Violation::new(key, value.to_string(), en, zh));
             }
         };
-        within("database.max_connections", self.database.max_connections.into(), 1, 1_000);
-        within("database.acquire_timeout_seconds", self.database.acquire_timeout_seconds, 1, 600);
-        within("server.max_message_bytes", self.server.max_message_bytes as u64, 1 << 16, 1 << 30);
+        within(
+            "database.max_connections",
+            self.database.max_connections.into(),
+            1,
+            1_000,
+        );
+        within(
+            "database.acquire_timeout_seconds",
+            self.database.acquire_timeout_seconds,
+            1,
+            600,
+        );
+        within(
+            "server.max_message_bytes",
+            self.server.max_message_bytes as u64,
+            1 << 16,
+            1 << 30,
+        );
         within("server.max_calls", self.server.max_calls as u64, 1, 100_000);
-        within("server.max_streams_per_connection", self.server.max_streams_per_connection.into(), 1, 100_000);
-        within("server.call_timeout_seconds", self.server.call_timeout_seconds, 1, 86_400);
-        within("server.shutdown_timeout_seconds", self.server.shutdown_timeout_seconds, 0, 3_600);
-        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| self.database.url.starts_with(scheme)) {
+        within(
+            "server.max_streams_per_connection",
+            self.server.max_streams_per_connection.into(),
+            1,
+            100_000,
+        );
+        within(
+            "server.call_timeout_seconds",
+            self.server.call_timeout_seconds,
+            1,
+            86_400,
+        );
+        within(
+            "server.shutdown_timeout_seconds",
+            self.server.shutdown_timeout_seconds,
+            0,
+            3_600,
+        );
+        if !["sqlite:", "postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| self.database.url.starts_with(scheme))
+        {
             let scheme = self.database.url.split(':').next().unwrap_or_default();
             violations.push(Violation::new(
                 "database.url",
@@ -125,7 +176,11 @@ impl Config {
                 "sqlite://文件?mode=rwc 或 postgres://用户:密码@主机:端口/库名",
             ));
         }
-        if violations.is_empty() { Ok(()) } else { Err(violations.into()) }
+        if violations.is_empty() {
+            Ok(())
+        } else {
+            Err(violations.into())
+        }
     }
 
     /// The whole as TOML, with the password of the database masked.
@@ -170,8 +225,12 @@ fn refused(error: config::ConfigError) -> Error {
 /// `scheme://user:password@host` with the password replaced, and a `password=` parameter likewise.
 pub fn mask_password(url: &str) -> String {
     const MASK: &str = "****";
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (address, query) = rest.split_once('?').map_or((rest, None), |(address, query)| (address, Some(query)));
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (address, query) = rest
+        .split_once('?')
+        .map_or((rest, None), |(address, query)| (address, Some(query)));
     let address = match address.rsplit_once('@') {
         Some((user, host)) => match user.split_once(':') {
             Some((name, _)) => format!("{name}:{MASK}@{host}"),
@@ -195,8 +254,14 @@ mod tests {
 
     #[test]
     fn masks_passwords() {
-        assert_eq!(mask_password("postgres://u:p@ss@h:1/db?sslmode=require"), "postgres://u:****@h:1/db?sslmode=require");
-        assert_eq!(mask_password("postgres://h/db?user=u&password=x"), "postgres://h/db?user=u&password=****");
+        assert_eq!(
+            mask_password("postgres://u:p@ss@h:1/db?sslmode=require"),
+            "postgres://u:****@h:1/db?sslmode=require"
+        );
+        assert_eq!(
+            mask_password("postgres://h/db?user=u&password=x"),
+            "postgres://h/db?user=u&password=****"
+        );
         assert_eq!(mask_password("sqlite://a.db?mode=rwc"), "sqlite://a.db?mode=rwc");
     }
 

@@ -7,11 +7,20 @@ use tracing_subscriber::EnvFilter;
 /// Starts logging for the whole process; can be done once.
 pub fn start(log: &Log) -> Result<(), Error> {
     let filter = EnvFilter::try_new(&log.filter).map_err(|error| {
-        Violation::new("log.filter", error.to_string(), "directives such as info,sqlx=debug", "日志级别指令,如 info,sqlx=debug")
+        Violation::new(
+            "log.filter",
+            error.to_string(),
+            "directives such as info,sqlx=debug",
+            "日志级别指令,如 info,sqlx=debug",
+        )
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let started = match log.format {
-        LogFormat::Human => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Human => builder
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     started.map_err(Error::internal)

@@ -1,6 +1,6 @@
 //! Allocation runs: create, review, approve, issue, supersede.
 
-use super::computation::{Computed, ComputeRequest, DataSource, ExplainWhich, FormulaSource, compute, load};
+use super::computation::{ComputeRequest, Computed, DataSource, ExplainWhich, FormulaSource, compute, load};
 use super::formulas::FormulaId;
 use super::records::RunFilter;
 use super::statistics::AsOf;
@@ -52,7 +52,13 @@ impl App {
     /// Computes a run and keeps it as a draft.
     pub async fn create_run(&self, mutation: &Mutation, request: CreateRun) -> Result<Run, Error> {
         if request.title.chars().count() > 200 || request.title.chars().any(char::is_control) {
-            return Err(Violation::new("title", &request.title, "at most 200 characters", "至多 200 个字符").into());
+            return Err(Violation::new(
+                "title",
+                &request.title,
+                "at most 200 characters",
+                "至多 200 个字符",
+            )
+            .into());
         }
         let request = &request;
         self.mutate(mutation, "CreateAllocation", |tx| async move {
@@ -106,7 +112,12 @@ impl App {
     }
 
     /// Runs, newest first, older than `before`.
-    pub async fn runs(&self, filter: &RunFilter, before: Option<(i64, &RunId)>, limit: u64) -> Result<Vec<Run>, Error> {
+    pub async fn runs(
+        &self,
+        filter: &RunFilter,
+        before: Option<(i64, &RunId)>,
+        limit: u64,
+    ) -> Result<Vec<Run>, Error> {
         self.store().begin_read().await?.runs(filter, before, limit).await
     }
 
@@ -144,13 +155,19 @@ impl App {
         };
         let mut material = load(&tx, &request).await?;
         material.regions = tx.regions().await?;
-        material.regions.retain(|region| inputs.regions.binary_search(&region.code).is_ok());
+        material
+            .regions
+            .retain(|region| inputs.regions.binary_search(&region.code).is_ok());
         let advanced = match &inputs.stage {
             Stage::Settlement { advance } => Some(find_run(&tx, advance).await?.outcome),
             _ => None,
         };
         drop(tx);
-        let Computed { inputs: again, outcome, explanations } = compute(
+        let Computed {
+            inputs: again,
+            outcome,
+            explanations,
+        } = compute(
             Arc::new(material),
             inputs.fund.clone(),
             inputs.stage.clone(),
@@ -161,7 +178,10 @@ impl App {
         )
         .await?;
         if again.digest() != run.input_digest || amounts(&outcome) != amounts(&run.outcome) {
-            return Err(Error::internal(format!("{} computed again gives other amounts", id.resource_name())));
+            return Err(Error::internal(format!(
+                "{} computed again gives other amounts",
+                id.resource_name()
+            )));
         }
         Ok(explanations)
     }
@@ -192,8 +212,16 @@ impl App {
                     name: id.resource_name(),
                     reason: "ANOTHER_ALLOCATION_ISSUED",
                     message: Bilingual::new(
-                        format!("{} is issued for fund {fund}, stage {}: supersede it by this one", issued.resource_name(), stage.code()),
-                        format!("资金 {fund} 的“{}”已下达 {},请以本方案替换之", stage.zh(), issued.resource_name()),
+                        format!(
+                            "{} is issued for fund {fund}, stage {}: supersede it by this one",
+                            issued.resource_name(),
+                            stage.code()
+                        ),
+                        format!(
+                            "资金 {fund} 的“{}”已下达 {},请以本方案替换之",
+                            stage.zh(),
+                            issued.resource_name()
+                        ),
                     ),
                 });
             }
@@ -234,7 +262,10 @@ impl App {
 }
 
 async fn find_run(tx: &Tx, id: &RunId) -> Result<Run, Error> {
-    tx.run(id).await?.ok_or_else(|| Error::NotFound { kind: "allocation", name: id.resource_name() })
+    tx.run(id).await?.ok_or_else(|| Error::NotFound {
+        kind: "allocation",
+        name: id.resource_name(),
+    })
 }
 
 async fn issued_advance(tx: &Tx, fund: &FundId, advance: &RunId) -> Result<Outcome, Error> {
@@ -243,7 +274,13 @@ async fn issued_advance(tx: &Tx, fund: &FundId, advance: &RunId) -> Result<Outco
     if !fits {
         return Err(Violation::new(
             "settles",
-            format!("{}, {} {} of fund {}", advance.resource_name(), run.state, run.inputs.stage.code(), run.inputs.fund),
+            format!(
+                "{}, {} {} of fund {}",
+                advance.resource_name(),
+                run.state,
+                run.inputs.stage.code(),
+                run.inputs.fund
+            ),
             format!("an issued advance of fund {fund}"),
             format!("资金 {fund} 已下达的提前下达方案"),
         )
@@ -253,23 +290,58 @@ async fn issued_advance(tx: &Tx, fund: &FundId, advance: &RunId) -> Result<Outco
 }
 
 fn amounts(outcome: &Outcome) -> Vec<(&RegionCode, Money, Money)> {
-    outcome.lines.iter().map(|line| (&line.region, line.amount, line.advanced)).collect()
+    outcome
+        .lines
+        .iter()
+        .map(|line| (&line.region, line.amount, line.advanced))
+        .collect()
 }
 
 fn input_differences(before: &Run, after: &Run) -> Vec<String> {
     let described = |run: &Run| {
         let inputs = &run.inputs;
-        let percent = inputs.stage.advance_percent().map(|percent| format!(" {percent} %")).unwrap_or_default();
+        let percent = inputs
+            .stage
+            .advance_percent()
+            .map(|percent| format!(" {percent} %"))
+            .unwrap_or_default();
         [
             ("fund", inputs.fund.to_string()),
             ("stage", format!("{}{percent}", inputs.stage.code())),
             ("pool", inputs.pool.to_string()),
             ("year", inputs.year.to_string()),
-            ("formula", format!("formulas/{}/revisions/{} {}", inputs.formula.id, inputs.formula.revision, inputs.formula.digest.short())),
-            ("data_set", format!("dataSets/{}/revisions/{} {}", inputs.data.id, inputs.data.revision, inputs.data.digest.short())),
-            ("regions", inputs.regions.iter().map(RegionCode::as_str).collect::<Vec<_>>().join(" ")),
+            (
+                "formula",
+                format!(
+                    "formulas/{}/revisions/{} {}",
+                    inputs.formula.id,
+                    inputs.formula.revision,
+                    inputs.formula.digest.short()
+                ),
+            ),
+            (
+                "data_set",
+                format!(
+                    "dataSets/{}/revisions/{} {}",
+                    inputs.data.id,
+                    inputs.data.revision,
+                    inputs.data.digest.short()
+                ),
+            ),
+            (
+                "regions",
+                inputs
+                    .regions
+                    .iter()
+                    .map(RegionCode::as_str)
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            ),
         ]
     };
     let pairs = described(before).into_iter().zip(described(after));
-    pairs.filter(|((_, old), (_, new))| old != new).map(|((name, old), (_, new))| format!("{name}: {old} -> {new}")).collect()
+    pairs
+        .filter(|((_, old), (_, new))| old != new)
+        .map(|((name, old), (_, new))| format!("{name}: {old} -> {new}"))
+        .collect()
 }

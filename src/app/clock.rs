@@ -1,20 +1,25 @@
 //! The clock: the one place that asks what time it is.
 
+use crate::domain::allocation::Signature;
 use crate::domain::error::{Error, Violation};
 use crate::domain::identity::Principal;
-use crate::domain::allocation::Signature;
 use std::time::{SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// Microseconds since 1970-01-01 UTC.
 pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| i64::try_from(passed.as_micros()).unwrap_or(i64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |passed| i64::try_from(passed.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// The signature of a principal, now.
 pub fn sign(principal: &Principal) -> Signature {
-    Signature { by: principal.clone(), at: now() }
+    Signature {
+        by: principal.clone(),
+        at: now(),
+    }
 }
 
 /// A time as RFC 3339 in UTC, with as many decimals of a second as it needs.
@@ -26,7 +31,12 @@ pub fn format(at: i64) -> Result<String, Error> {
 /// Reads RFC 3339.
 pub fn parse(field: &str, text: &str) -> Result<i64, Violation> {
     let refused = || {
-        Violation::new(field, text, "an RFC 3339 time, such as 2026-03-01T00:00:00+08:00", "RFC 3339 时间,如 2026-03-01T00:00:00+08:00")
+        Violation::new(
+            field,
+            text,
+            "an RFC 3339 time, such as 2026-03-01T00:00:00+08:00",
+            "RFC 3339 时间,如 2026-03-01T00:00:00+08:00",
+        )
     };
     let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| refused())?;
     i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000)).map_err(|_| refused())

@@ -105,7 +105,16 @@ impl App {
         let material = load(&tx, &request).await?;
         drop(tx);
         let fund = FundId::parse("fund", "none")?;
-        compute(Arc::new(material), fund, request.stage, request.pool, request.year, None, request.explain).await
+        compute(
+            Arc::new(material),
+            fund,
+            request.stage,
+            request.pool,
+            request.year,
+            None,
+            request.explain,
+        )
+        .await
     }
 
     /// Checks a formula alone, or against data as well; gives it back checked.
@@ -130,7 +139,13 @@ impl App {
         let material = load(&tx, &request).await?;
         drop(tx);
         blocking(move || {
-            let inputs = Inputs::bind(&material.formula, &material.snapshot, &material.indicators, &material.regions, year)?;
+            let inputs = Inputs::bind(
+                &material.formula,
+                &material.snapshot,
+                &material.indicators,
+                &material.regions,
+                year,
+            )?;
             crate::domain::formula::evaluate::check_scores(&material.formula, &inputs)?;
             drop(inputs);
             Ok(material.formula)
@@ -146,16 +161,39 @@ pub(super) async fn load(tx: &Tx, request: &ComputeRequest) -> Result<Material, 
         DataSource::Stored(id, as_of) => {
             let revision = resolve(tx, id, *as_of).await?;
             let snapshot = tx.snapshot(id, revision).await?;
-            let data_ref = DataRef { id: id.clone(), revision, digest: snapshot.digest() };
+            let data_ref = DataRef {
+                id: id.clone(),
+                revision,
+                digest: snapshot.digest(),
+            };
             (snapshot, data_ref, stored_indicators, tx.regions().await?)
         }
-        DataSource::Given { regions, indicators, rows } => {
-            let indicators = if indicators.is_empty() { stored_indicators } else { indicators.clone() };
+        DataSource::Given {
+            regions,
+            indicators,
+            rows,
+        } => {
+            let indicators = if indicators.is_empty() {
+                stored_indicators
+            } else {
+                indicators.clone()
+            };
             let checked = Catalog::new(regions, &indicators).check(rows)?;
-            let snapshot = Snapshot::new(checked.into_iter().map(|((region, indicator, year), value, source)| {
-                Observation { region, indicator, year, value, source, revision: 1 }
-            }));
-            let data_ref = DataRef { id: DataSetId::parse("data_set", "given")?, revision: 0, digest: snapshot.digest() };
+            let snapshot = Snapshot::new(checked.into_iter().map(
+                |((region, indicator, year), value, source)| Observation {
+                    region,
+                    indicator,
+                    year,
+                    value,
+                    source,
+                    revision: 1,
+                },
+            ));
+            let data_ref = DataRef {
+                id: DataSetId::parse("data_set", "given")?,
+                revision: 0,
+                digest: snapshot.digest(),
+            };
             (snapshot, data_ref, indicators, regions.clone())
         }
     };
@@ -163,26 +201,54 @@ pub(super) async fn load(tx: &Tx, request: &ComputeRequest) -> Result<Material, 
         FormulaSource::Stored(name) => {
             let stored = find_formula(tx, name).await?;
             let formula = Formula::check(stored.document.clone(), &indicators)?;
-            let reference = FormulaRef { id: stored.document.id, revision: stored.revision, digest: stored.digest };
+            let reference = FormulaRef {
+                id: stored.document.id,
+                revision: stored.revision,
+                digest: stored.digest,
+            };
             (formula, reference)
         }
         FormulaSource::Given(document) => {
             let formula = Formula::check((**document).clone(), &indicators)?;
-            let reference = FormulaRef { id: document.id.clone(), revision: 0, digest: formula.digest.clone() };
+            let reference = FormulaRef {
+                id: document.id.clone(),
+                revision: 0,
+                digest: formula.digest.clone(),
+            };
             (formula, reference)
         }
     };
     let regions = participants(&snapshot, all_regions, request.scope.as_ref())?;
-    Ok(Material { formula, formula_ref, snapshot, data_ref, indicators, regions })
+    Ok(Material {
+        formula,
+        formula_ref,
+        snapshot,
+        data_ref,
+        indicators,
+        regions,
+    })
 }
 
 /// The regions that take part: the parts of `scope`, or every region that has data and contains no other such region.
-fn participants(snapshot: &Snapshot, regions: Vec<Region>, scope: Option<&RegionCode>) -> Result<Vec<Region>, Error> {
+fn participants(
+    snapshot: &Snapshot,
+    regions: Vec<Region>,
+    scope: Option<&RegionCode>,
+) -> Result<Vec<Region>, Error> {
     match scope {
         Some(scope) => {
-            let parts: Vec<Region> = regions.into_iter().filter(|region| region.parent.as_ref() == Some(scope)).collect();
+            let parts: Vec<Region> = regions
+                .into_iter()
+                .filter(|region| region.parent.as_ref() == Some(scope))
+                .collect();
             if parts.is_empty() {
-                return Err(Violation::new("scope", scope.as_str(), "a region that has parts", "有下级地区的地区").into());
+                return Err(Violation::new(
+                    "scope",
+                    scope.as_str(),
+                    "a region that has parts",
+                    "有下级地区的地区",
+                )
+                .into());
             }
             Ok(parts)
         }
@@ -192,7 +258,9 @@ fn participants(snapshot: &Snapshot, regions: Vec<Region>, scope: Option<&Region
                 .filter(|region| with_data.contains(&region.code))
                 .filter_map(|region| region.parent.clone())
                 .collect();
-            let parts = regions.into_iter().filter(|r| with_data.contains(&r.code) && !containers.contains(&r.code));
+            let parts = regions
+                .into_iter()
+                .filter(|r| with_data.contains(&r.code) && !containers.contains(&r.code));
             Ok(parts.collect())
         }
     }
@@ -209,9 +277,19 @@ pub(super) async fn compute(
     which: ExplainWhich,
 ) -> Result<Computed, Error> {
     blocking(move || {
-        let Material { formula, formula_ref, snapshot, data_ref, indicators, regions } = &*material;
+        let Material {
+            formula,
+            formula_ref,
+            snapshot,
+            data_ref,
+            indicators,
+            regions,
+        } = &*material;
         let bound = Inputs::bind(formula, snapshot, indicators, regions, year)?;
-        let pool_split = Pool { total: pool, advance_percent: stage.advance_percent() };
+        let pool_split = Pool {
+            total: pool,
+            advance_percent: stage.advance_percent(),
+        };
         let evaluation = evaluate(formula, &bound, pool_split)?;
         let outcome = Outcome::new(&evaluation, advanced.as_ref());
         let rows: Vec<usize> = match &which {
@@ -219,10 +297,13 @@ pub(super) async fn compute(
             ExplainWhich::All => (0..bound.regions.len()).collect(),
             ExplainWhich::Some(codes) => (codes.iter())
                 .map(|code| {
-                    bound.regions.binary_search_by(|region| region.code.cmp(code)).map_err(|_| Error::NotFound {
-                        kind: "region of the allocation",
-                        name: format!("regions/{code}"),
-                    })
+                    bound
+                        .regions
+                        .binary_search_by(|region| region.code.cmp(code))
+                        .map_err(|_| Error::NotFound {
+                            kind: "region of the allocation",
+                            name: format!("regions/{code}"),
+                        })
                 })
                 .collect::<Result<_, _>>()?,
         };
@@ -236,11 +317,17 @@ pub(super) async fn compute(
             data: data_ref.clone(),
             regions: bound.regions.iter().map(|region| region.code.clone()).collect(),
         };
-        Ok(Computed { inputs, outcome, explanations })
+        Ok(Computed {
+            inputs,
+            outcome,
+            explanations,
+        })
     })
     .await
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
 }

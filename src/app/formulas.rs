@@ -27,14 +27,21 @@ impl FormulaId {
 
 impl App {
     /// Stores a formula as the next revision of its id; the same content as an earlier revision gives that one.
-    pub async fn create_formula(&self, mutation: &Mutation, document: Document) -> Result<FormulaRevision, Error> {
+    pub async fn create_formula(
+        &self,
+        mutation: &Mutation,
+        document: Document,
+    ) -> Result<FormulaRevision, Error> {
         let document = &document;
         self.mutate(mutation, "CreateFormula", |tx| async move {
             let formula = Formula::check(document.clone(), &tx.indicators().await?)?;
             if let Some(present) = tx.formula_by_digest(&document.id, &formula.digest).await? {
                 return Ok((tx, present));
             }
-            let newest = tx.formula(&document.id, None).await?.map_or(0, |newest| newest.revision);
+            let newest = tx
+                .formula(&document.id, None)
+                .await?
+                .map_or(0, |newest| newest.revision);
             let revision = FormulaRevision {
                 revision: newest + 1,
                 digest: formula.digest,
@@ -58,14 +65,29 @@ impl App {
     }
 
     /// Revisions of a formula, oldest first, after `after`.
-    pub async fn formula_revisions(&self, id: &str, after: u32, limit: u64) -> Result<Vec<FormulaRevision>, Error> {
+    pub async fn formula_revisions(
+        &self,
+        id: &str,
+        after: u32,
+        limit: u64,
+    ) -> Result<Vec<FormulaRevision>, Error> {
         let tx = self.store().begin_read().await?;
-        find_formula(&tx, &FormulaId { id: id.to_owned(), revision: None }).await?;
+        find_formula(
+            &tx,
+            &FormulaId {
+                id: id.to_owned(),
+                revision: None,
+            },
+        )
+        .await?;
         tx.formula_revisions(id, after, limit).await
     }
 }
 
 pub(super) async fn find_formula(tx: &Tx, name: &FormulaId) -> Result<FormulaRevision, Error> {
     let found = tx.formula(&name.id, name.revision).await?;
-    found.ok_or_else(|| Error::NotFound { kind: "formula", name: name.resource_name() })
+    found.ok_or_else(|| Error::NotFound {
+        kind: "formula",
+        name: name.resource_name(),
+    })
 }

@@ -69,7 +69,9 @@ impl App {
                 && let Some(stored) = tx.request(caller, &mutation.request_id).await?
             {
                 if stored.method != method || stored.body != mutation.body {
-                    return Err(Error::RequestIdReused { request_id: mutation.request_id.clone() });
+                    return Err(Error::RequestIdReused {
+                        request_id: mutation.request_id.clone(),
+                    });
                 }
                 return serde_json::from_str(&stored.response).map_err(Error::internal);
             }
@@ -89,7 +91,12 @@ impl App {
                 .await?;
             }
             tx.commit().await?;
-            tracing::info!(method, principal = caller, request_id = mutation.request_id, "committed");
+            tracing::info!(
+                method,
+                principal = caller,
+                request_id = mutation.request_id,
+                "committed"
+            );
             Ok(answer)
         })
         .await

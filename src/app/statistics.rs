@@ -32,8 +32,12 @@ impl App {
         let count = check_import("regions", regions.iter().map(|region| region.code.as_str()))?;
         let regions = &regions;
         self.mutate(mutation, "ImportRegions", |tx| async move {
-            let mut all: BTreeMap<RegionCode, Region> =
-                tx.regions().await?.into_iter().map(|region| (region.code.clone(), region)).collect();
+            let mut all: BTreeMap<RegionCode, Region> = tx
+                .regions()
+                .await?
+                .into_iter()
+                .map(|region| (region.code.clone(), region))
+                .collect();
             all.extend(regions.iter().map(|region| (region.code.clone(), region.clone())));
             check_hierarchy(&all.into_values().collect::<Vec<_>>())?;
             tx.upsert_regions(regions).await?;
@@ -48,12 +52,23 @@ impl App {
     }
 
     /// Adds or updates indicators; the unit of one that exists cannot change, since observations are kept in it.
-    pub async fn import_indicators(&self, mutation: &Mutation, indicators: Vec<Indicator>) -> Result<u32, Error> {
-        let count = check_import("indicators", indicators.iter().map(|indicator| indicator.code.as_str()))?;
+    pub async fn import_indicators(
+        &self,
+        mutation: &Mutation,
+        indicators: Vec<Indicator>,
+    ) -> Result<u32, Error> {
+        let count = check_import(
+            "indicators",
+            indicators.iter().map(|indicator| indicator.code.as_str()),
+        )?;
         let indicators = &indicators;
         self.mutate(mutation, "ImportIndicators", |tx| async move {
             let present = tx.indicators().await?;
-            let changed = |new: &&Indicator| present.iter().any(|old| old.code == new.code && old.unit != new.unit);
+            let changed = |new: &&Indicator| {
+                present
+                    .iter()
+                    .any(|old| old.code == new.code && old.unit != new.unit)
+            };
             let violations: Vec<Violation> = (indicators.iter().filter(changed))
                 .map(|new| {
                     Violation::new(
@@ -79,14 +94,22 @@ impl App {
     }
 
     /// Creates an empty data set.
-    pub async fn create_data_set(&self, mutation: &Mutation, id: DataSetId, title: String) -> Result<DataSet, Error> {
+    pub async fn create_data_set(
+        &self,
+        mutation: &Mutation,
+        id: DataSetId,
+        title: String,
+    ) -> Result<DataSet, Error> {
         if title.trim().is_empty() || title.chars().count() > 200 {
             return Err(Violation::new("title", title, "1 to 200 characters", "1 至 200 个字符").into());
         }
         let (id, title) = (&id, &title);
         self.mutate(mutation, "CreateDataSet", |tx| async move {
             if tx.data_set(id).await?.is_some() {
-                return Err(Error::AlreadyExists { kind: "data set", name: data_set_name(id) });
+                return Err(Error::AlreadyExists {
+                    kind: "data set",
+                    name: data_set_name(id),
+                });
             }
             let data_set = DataSet {
                 id: id.clone(),
@@ -112,7 +135,12 @@ impl App {
     }
 
     /// Revisions of a data set, oldest first, after `after`.
-    pub async fn data_set_revisions(&self, id: &DataSetId, after: u32, limit: u64) -> Result<Vec<DataSetRevision>, Error> {
+    pub async fn data_set_revisions(
+        &self,
+        id: &DataSetId,
+        after: u32,
+        limit: u64,
+    ) -> Result<Vec<DataSetRevision>, Error> {
         let tx = self.store().begin_read().await?;
         require_data_set(&tx, id).await?;
         tx.data_set_revisions(id, after, limit).await
@@ -126,13 +154,19 @@ impl App {
         rows: Vec<ObservationRow>,
     ) -> Result<DataSetRevision, Error> {
         if rows.len() > MAX_ROWS {
-            return Err(Error::TooLarge { what: "rows", found: rows.len() as u64, limit: MAX_ROWS as u64 });
+            return Err(Error::TooLarge {
+                what: "rows",
+                found: rows.len() as u64,
+                limit: MAX_ROWS as u64,
+            });
         }
         let rows = &rows;
         self.mutate(mutation, "ImportObservations", |tx| async move {
             let data_set = require_data_set(&tx, id).await?;
             let catalog = Catalog::new(&tx.regions().await?, &tx.indicators().await?);
-            let checked = catalog.check(rows).map_err(|violations| Error::Invalid(capped(violations)))?;
+            let checked = catalog
+                .check(rows)
+                .map_err(|violations| Error::Invalid(capped(violations)))?;
             let before = tx.snapshot(id, data_set.revision).await?;
             let change = Change::new(&before, checked);
             if change.new.is_empty() {
@@ -176,7 +210,10 @@ impl App {
     ) -> Result<(u32, Vec<Observation>), Error> {
         let tx = self.store().begin_read().await?;
         let revision = resolve(&tx, id, as_of).await?;
-        Ok((revision, tx.observations(id, revision, filter, after, limit).await?))
+        Ok((
+            revision,
+            tx.observations(id, revision, filter, after, limit).await?,
+        ))
     }
 }
 
@@ -186,7 +223,10 @@ pub fn data_set_name(id: &DataSetId) -> String {
 }
 
 pub(super) async fn require_data_set(tx: &Tx, id: &DataSetId) -> Result<DataSet, Error> {
-    tx.data_set(id).await?.ok_or_else(|| Error::NotFound { kind: "data set", name: data_set_name(id) })
+    tx.data_set(id).await?.ok_or_else(|| Error::NotFound {
+        kind: "data set",
+        name: data_set_name(id),
+    })
 }
 
 /// The revision that is meant; 0 before the first import.
@@ -195,9 +235,10 @@ pub(super) async fn resolve(tx: &Tx, id: &DataSetId, as_of: AsOf) -> Result<u32,
     match as_of {
         AsOf::Newest => Ok(data_set.revision),
         AsOf::Revision(revision) if revision <= data_set.revision => Ok(revision),
-        AsOf::Revision(revision) => {
-            Err(Error::NotFound { kind: "data set revision", name: format!("{}/revisions/{revision}", data_set_name(id)) })
-        }
+        AsOf::Revision(revision) => Err(Error::NotFound {
+            kind: "data set revision",
+            name: format!("{}/revisions/{revision}", data_set_name(id)),
+        }),
         AsOf::Time(at) => Ok(tx.revision_as_of(id, at).await?.unwrap_or(0)),
     }
 }
@@ -209,11 +250,20 @@ fn check_import<'c>(field: &str, codes: impl Iterator<Item = &'c str>) -> Result
     for code in codes {
         count += 1;
         if !seen.insert(code) {
-            violations.push(Violation::new(field, code, "each code once", "每个代码只能出现一次"));
+            violations.push(Violation::new(
+                field,
+                code,
+                "each code once",
+                "每个代码只能出现一次",
+            ));
         }
     }
     if count > MAX_IMPORT {
-        return Err(Error::TooLarge { what: "rows", found: count as u64, limit: MAX_IMPORT as u64 });
+        return Err(Error::TooLarge {
+            what: "rows",
+            found: count as u64,
+            limit: MAX_IMPORT as u64,
+        });
     }
     if !violations.is_empty() {
         return Err(capped(violations).into());
@@ -227,7 +277,12 @@ fn capped(mut violations: Vec<Violation>) -> Vec<Violation> {
     let more = violations.len().saturating_sub(SHOWN);
     if more > 0 {
         violations.truncate(SHOWN);
-        violations.push(Violation::new("rows", format!("{more} more faults"), "the same as above", "同上"));
+        violations.push(Violation::new(
+            "rows",
+            format!("{more} more faults"),
+            "the same as above",
+            "同上",
+        ));
     }
     violations
 }
@@ -242,7 +297,12 @@ struct Change {
 
 impl Change {
     fn new(before: &Snapshot, rows: Vec<(ObservationKey, rust_decimal::Decimal, String)>) -> Self {
-        let mut change = Self { new: Vec::new(), added: 0, revised: 0, unchanged: 0 };
+        let mut change = Self {
+            new: Vec::new(),
+            added: 0,
+            revised: 0,
+            unchanged: 0,
+        };
         for ((region, indicator, year), value, source) in rows {
             let revision = match before.get(&region, &indicator, year) {
                 Some(present) if present.value == value && present.source == source => {
@@ -258,7 +318,14 @@ impl Change {
                     1
                 }
             };
-            change.new.push(Observation { region, indicator, year, value, source, revision });
+            change.new.push(Observation {
+                region,
+                indicator,
+                year,
+                value,
+                source,
+                revision,
+            });
         }
         change
     }

@@ -21,7 +21,7 @@ pub(super) struct AllocateArguments {
     /// Id of the data set; with --import, default: the name of the directory
     #[arg(long, value_name = "ID", required_unless_present = "import")]
     data_set: Option<String>,
-    /// First imports regions, indicators and observations (.csv or .xlsx) from a directory; repeating it changes nothing
+    /// First imports regions, indicators (else the built-in ones) and observations, .csv or .xlsx, from a directory; repeating it changes nothing
     #[arg(long, value_name = "DIR")]
     import: Option<PathBuf>,
     /// Id of the fund that the allocation is of
@@ -62,8 +62,11 @@ pub(super) async fn run(arguments: AllocateArguments, mut client: Client) -> Res
     }
     let path = PathBuf::from(&arguments.formula);
     let is_file = path.is_file() || path.extension().is_some_and(|extension| extension == "toml");
-    let formula =
-        if is_file { formula::create(&mut client, &path).await?.name } else { formula::resource_name(&arguments.formula) };
+    let formula = if is_file {
+        formula::create(&mut client, &path).await?.name
+    } else {
+        formula::resource_name(&arguments.formula)
+    };
     let stage = match (&arguments.advance, &arguments.settles) {
         (Some(_), _) => pb::AllocationStage::Advance,
         (_, Some(_)) => pb::AllocationStage::Settlement,
@@ -76,14 +79,24 @@ pub(super) async fn run(arguments: AllocateArguments, mut client: Client) -> Res
         data_set: format!("dataSets/{data_set}"),
         pool: arguments.pool.clone(),
         year: arguments.year,
-        scope: arguments.scope.as_ref().map(|code| format!("regions/{code}")).unwrap_or_default(),
+        scope: arguments
+            .scope
+            .as_ref()
+            .map(|code| format!("regions/{code}"))
+            .unwrap_or_default(),
         stage: stage.into(),
         advance_percent: arguments.advance.clone().unwrap_or_default(),
         settles: arguments.settles.clone().unwrap_or_default(),
         request_id: request_id(),
         validate_only: arguments.dry_run,
     };
-    let allocation = client.allocations.create_allocation(request.clone()).await?.into_inner().allocation.unwrap_or_default();
+    let allocation = client
+        .allocations
+        .create_allocation(request.clone())
+        .await?
+        .into_inner()
+        .allocation
+        .unwrap_or_default();
     arguments.output.write(&tables::allocation(&allocation)?)?;
     if arguments.explain && arguments.output.is_for_reading() {
         let explanations = if arguments.dry_run {
@@ -97,7 +110,10 @@ pub(super) async fn run(arguments: AllocateArguments, mut client: Client) -> Res
         let kept = if arguments.dry_run {
             "dry run, nothing kept / 试算,未保存".to_owned()
         } else {
-            format!("kept as / 已保存为 {} (draft / 草案, etag {})", allocation.name, allocation.etag)
+            format!(
+                "kept as / 已保存为 {} (draft / 草案, etag {})",
+                allocation.name, allocation.etag
+            )
         };
         output::text(&format!("\n{kept}\n"))?;
     }
@@ -108,22 +124,37 @@ fn data_set_id(arguments: &AllocateArguments) -> Result<String, Failure> {
     if let Some(id) = &arguments.data_set {
         return Ok(id.clone());
     }
-    let name = arguments.import.as_ref().and_then(|directory| directory.file_name());
-    name.map(|name| name.to_string_lossy().to_lowercase()).ok_or_else(|| Failure::usage("--import names no directory: add --data-set ID"))
+    let name = arguments
+        .import
+        .as_ref()
+        .and_then(|directory| directory.file_name());
+    name.map(|name| name.to_string_lossy().to_lowercase())
+        .ok_or_else(|| Failure::usage("--import names no directory: add --data-set ID"))
 }
 
-async fn import_directory(client: &mut Client, directory: &std::path::Path, data_set: &str) -> Result<(), Failure> {
+async fn import_directory(
+    client: &mut Client,
+    directory: &std::path::Path,
+    data_set: &str,
+) -> Result<(), Failure> {
     let found = |stem: &str| {
-        ["csv", "xlsx"].iter().map(|extension| directory.join(format!("{stem}.{extension}"))).find(|path| path.is_file())
+        ["csv", "xlsx"]
+            .iter()
+            .map(|extension| directory.join(format!("{stem}.{extension}")))
+            .find(|path| path.is_file())
     };
     if let Some(file) = found("regions") {
         import::regions(client, &file, false).await?;
     }
-    if let Some(file) = found("indicators") {
-        import::indicators(client, &file, false).await?;
-    }
+    match found("indicators") {
+        Some(file) => import::indicators(client, &file, false).await?,
+        None => import::built_in_indicators(client).await?,
+    };
     let file = found("observations").ok_or_else(|| {
-        Failure::usage(format!("{}: no observations.csv or observations.xlsx there", directory.display()))
+        Failure::usage(format!(
+            "{}: no observations.csv or observations.xlsx there",
+            directory.display()
+        ))
     })?;
     import::observations(client, &file, data_set, None, false).await?;
     Ok(())

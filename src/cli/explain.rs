@@ -35,7 +35,9 @@ pub(super) async fn run(arguments: ExplainArguments, mut client: Client) -> Resu
     let name = runs::resource_name(&arguments.name);
     let explanations = stored(&mut client, &name, arguments.region.as_deref()).await?;
     if !arguments.output.is_for_reading() {
-        return arguments.output.write(&tables::explanations(&name, &explanations));
+        return arguments
+            .output
+            .write(&tables::explanations(&name, &explanations));
     }
     let mut text = String::new();
     for explanation in &explanations {
@@ -46,7 +48,11 @@ pub(super) async fn run(arguments: ExplainArguments, mut client: Client) -> Resu
 }
 
 /// Explanations of a stored run.
-pub(super) async fn stored(client: &mut Client, name: &str, region: Option<&str>) -> Result<Vec<pb::Explanation>, Failure> {
+pub(super) async fn stored(
+    client: &mut Client,
+    name: &str,
+    region: Option<&str>,
+) -> Result<Vec<pb::Explanation>, Failure> {
     let mut found = Vec::new();
     let mut page_token = String::new();
     loop {
@@ -66,7 +72,10 @@ pub(super) async fn stored(client: &mut Client, name: &str, region: Option<&str>
 }
 
 /// Explanations of a computation that is not stored.
-pub(super) async fn computed(client: &mut Client, run: &pb::CreateAllocationRequest) -> Result<Vec<pb::Explanation>, Failure> {
+pub(super) async fn computed(
+    client: &mut Client,
+    run: &pb::CreateAllocationRequest,
+) -> Result<Vec<pb::Explanation>, Failure> {
     let request = pb::ComputeAllocationRequest {
         formula: run.formula.clone(),
         data_set: run.data_set.clone(),
@@ -77,13 +86,21 @@ pub(super) async fn computed(client: &mut Client, run: &pb::CreateAllocationRequ
         explain: vec!["regions/-".to_owned()],
         ..pb::ComputeAllocationRequest::default()
     };
-    Ok(client.allocations.compute_allocation(request).await?.into_inner().explanations)
+    Ok(client
+        .allocations
+        .compute_allocation(request)
+        .await?
+        .into_inner()
+        .explanations)
 }
 
 /// One sentence a region and language.
 pub(super) fn sentences(explanations: &[pb::Explanation], language: Language) -> String {
     let mut text = String::from("\n");
-    for sentence in explanations.iter().filter_map(|explanation| explanation.sentence.as_ref()) {
+    for sentence in explanations
+        .iter()
+        .filter_map(|explanation| explanation.sentence.as_ref())
+    {
         if language != Language::En {
             text.push_str(&sentence.zh);
             text.push('\n');
@@ -99,10 +116,18 @@ pub(super) fn sentences(explanations: &[pb::Explanation], language: Language) ->
 /// The derivation step by step. Writing to a String cannot fail.
 fn derivation(text: &mut String, explanation: &pb::Explanation) {
     let code = explanation.region.trim_start_matches("regions/");
-    let _ = writeln!(text, "\n{code} {}: {} yuan / 元", explanation.region_name, explanation.amount);
+    let _ = writeln!(
+        text,
+        "\n{code} {}: {} yuan / 元",
+        explanation.region_name, explanation.amount
+    );
     let _ = writeln!(text, "  inputs / 数据:");
     for input in &explanation.inputs {
-        let name = input.indicator_name.as_ref().map(|name| name.zh.as_str()).unwrap_or_default();
+        let name = input
+            .indicator_name
+            .as_ref()
+            .map(|name| name.zh.as_str())
+            .unwrap_or_default();
         let _ = writeln!(
             text,
             "    {} {name} {}: {} {} (revision {}, {})",
@@ -115,15 +140,35 @@ fn derivation(text: &mut String, explanation: &pb::Explanation) {
         );
     }
     for component in &explanation.components {
-        let name = component.name.as_ref().map(|name| format!("{} / {}", name.zh, name.en)).unwrap_or_default();
+        let name = component
+            .name
+            .as_ref()
+            .map(|name| format!("{} / {}", name.zh, name.en))
+            .unwrap_or_default();
         let _ = writeln!(text, "  component / 因素 {}: {name}", component.id);
-        let _ = writeln!(text, "    score / 得分: {} = {} = {}", component.expression, component.substituted, component.score);
+        let _ = writeln!(
+            text,
+            "    score / 得分: {} = {} = {}",
+            component.expression, component.substituted, component.score
+        );
         for factor in &component.factors {
-            let name = factor.name.as_ref().map(|name| format!("{} / {}", name.zh, name.en)).unwrap_or_default();
-            let _ = writeln!(text, "    times / 乘以 {name}: {} = {}", factor.substituted, factor.value);
+            let name = factor
+                .name
+                .as_ref()
+                .map(|name| format!("{} / {}", name.zh, name.en))
+                .unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "    times / 乘以 {name}: {} = {}",
+                factor.substituted, factor.value
+            );
         }
         if !component.rate.is_empty() {
-            let _ = writeln!(text, "    rate / 标准: {} yuan; claimed by all / 应补合计: {} yuan", component.rate, component.claimed);
+            let _ = writeln!(
+                text,
+                "    rate / 标准: {} yuan; claimed by all / 应补合计: {} yuan",
+                component.rate, component.claimed
+            );
         }
         let _ = writeln!(
             text,
@@ -137,10 +182,18 @@ fn derivation(text: &mut String, explanation: &pb::Explanation) {
         );
     }
     let _ = writeln!(text, "  before bounds / 上下限前: {} yuan", explanation.unbounded);
-    let cap = if explanation.cap.is_empty() { "none / 无" } else { explanation.cap.as_str() };
+    let cap = if explanation.cap.is_empty() {
+        "none / 无"
+    } else {
+        explanation.cap.as_str()
+    };
     let _ = writeln!(text, "  floor / 下限: {}; cap / 上限: {cap}", explanation.floor);
     if !explanation.refill_factor.is_empty() {
-        let _ = writeln!(text, "  free amounts times / 未触限地区系数: {}", explanation.refill_factor);
+        let _ = writeln!(
+            text,
+            "  free amounts times / 未触限地区系数: {}",
+            explanation.refill_factor
+        );
     }
     let _ = writeln!(
         text,

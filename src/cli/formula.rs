@@ -3,8 +3,8 @@
 use super::client::{Client, request_id};
 use super::output::{self, Failure, OutputArguments};
 use super::tables;
-use crate::domain::formula::Document;
 use crate::domain::error::Error;
+use crate::domain::formula::Document;
 use crate::grpc::convert::formula::{document, from_document};
 use crate::grpc::pb;
 use clap::Subcommand;
@@ -47,7 +47,12 @@ pub(super) enum FormulaCommand {
 
 pub(super) async fn run(command: FormulaCommand, mut client: Client) -> Result<(), Failure> {
     match command {
-        FormulaCommand::Check { file, data_set, year, scope } => {
+        FormulaCommand::Check {
+            file,
+            data_set,
+            year,
+            scope,
+        } => {
             let request = pb::CheckFormulaRequest {
                 document: Some(read(&file)?),
                 data_set: data_set.map(|id| format!("dataSets/{id}")).unwrap_or_default(),
@@ -55,16 +60,29 @@ pub(super) async fn run(command: FormulaCommand, mut client: Client) -> Result<(
                 scope: scope.map(|code| format!("regions/{code}")).unwrap_or_default(),
             };
             let response = client.formulas.check_formula(request).await?.into_inner();
-            output::text(&format!("{}\nuses / 使用指标: {}\n", response.digest, response.indicators.join(", ")))
+            output::text(&format!(
+                "{}\nuses / 使用指标: {}\n",
+                response.digest,
+                response.indicators.join(", ")
+            ))
         }
         FormulaCommand::Create { file } => {
             let revision = create(&mut client, &file).await?;
             output::text(&format!("{} {}\n", revision.name, revision.digest))
         }
         FormulaCommand::Show { name } => {
-            let request = pb::GetFormulaRequest { name: resource_name(&name) };
-            let revision = client.formulas.get_formula(request).await?.into_inner().formula.unwrap_or_default();
-            let text = toml::to_string_pretty(&document(revision.document.unwrap_or_default())).map_err(Error::internal)?;
+            let request = pb::GetFormulaRequest {
+                name: resource_name(&name),
+            };
+            let revision = client
+                .formulas
+                .get_formula(request)
+                .await?
+                .into_inner()
+                .formula
+                .unwrap_or_default();
+            let text = toml::to_string_pretty(&document(revision.document.unwrap_or_default()))
+                .map_err(Error::internal)?;
             output::text(&format!("# {} {}\n{text}", revision.name, revision.digest))
         }
         FormulaCommand::List { id, output } => output.write(&tables::formulas(&list(&mut client, id).await?)),
@@ -73,13 +91,27 @@ pub(super) async fn run(command: FormulaCommand, mut client: Client) -> Result<(
 
 /// Stores the formula of a file; the same content as before gives the revision there is.
 pub(super) async fn create(client: &mut Client, file: &Path) -> Result<pb::FormulaRevision, Failure> {
-    let request = pb::CreateFormulaRequest { document: Some(read(file)?), request_id: request_id(), validate_only: false };
-    Ok(client.formulas.create_formula(request).await?.into_inner().formula.unwrap_or_default())
+    let request = pb::CreateFormulaRequest {
+        document: Some(read(file)?),
+        request_id: request_id(),
+        validate_only: false,
+    };
+    Ok(client
+        .formulas
+        .create_formula(request)
+        .await?
+        .into_inner()
+        .formula
+        .unwrap_or_default())
 }
 
 /// `formulas/ID...` from what a person types.
 pub(super) fn resource_name(name: &str) -> String {
-    if name.starts_with("formulas/") { name.to_owned() } else { format!("formulas/{name}") }
+    if name.starts_with("formulas/") {
+        name.to_owned()
+    } else {
+        format!("formulas/{name}")
+    }
 }
 
 fn read(file: &Path) -> Result<pb::FormulaDocument, Failure> {
@@ -93,13 +125,24 @@ async fn list(client: &mut Client, id: Option<String>) -> Result<Vec<pb::Formula
     loop {
         let (revisions, next) = match &id {
             None => {
-                let request = pb::ListFormulasRequest { page_size: 1_000, page_token };
+                let request = pb::ListFormulasRequest {
+                    page_size: 1_000,
+                    page_token,
+                };
                 let response = client.formulas.list_formulas(request).await?.into_inner();
                 (response.formulas, response.next_page_token)
             }
             Some(id) => {
-                let request = pb::ListFormulaRevisionsRequest { parent: resource_name(id), page_size: 1_000, page_token };
-                let response = client.formulas.list_formula_revisions(request).await?.into_inner();
+                let request = pb::ListFormulaRevisionsRequest {
+                    parent: resource_name(id),
+                    page_size: 1_000,
+                    page_token,
+                };
+                let response = client
+                    .formulas
+                    .list_formula_revisions(request)
+                    .await?
+                    .into_inner();
                 (response.revisions, response.next_page_token)
             }
         };

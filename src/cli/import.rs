@@ -50,26 +50,55 @@ const BATCH: usize = 1_000;
 
 pub(super) async fn run(command: ImportCommand, mut client: Client) -> Result<(), Failure> {
     let (count, what, dry_run) = match command {
-        ImportCommand::Regions { file, dry_run } => (regions(&mut client, &file, dry_run).await?, "regions / 个地区", dry_run),
-        ImportCommand::Indicators { file, dry_run } => {
-            (indicators(&mut client, &file, dry_run).await?, "indicators / 个指标", dry_run)
-        }
-        ImportCommand::Observations { file, data_set, title, dry_run } => {
+        ImportCommand::Regions { file, dry_run } => (
+            regions(&mut client, &file, dry_run).await?,
+            "regions / 个地区",
+            dry_run,
+        ),
+        ImportCommand::Indicators { file, dry_run } => (
+            indicators(&mut client, &file, dry_run).await?,
+            "indicators / 个指标",
+            dry_run,
+        ),
+        ImportCommand::Observations {
+            file,
+            data_set,
+            title,
+            dry_run,
+        } => {
             let revision = observations(&mut client, &file, &data_set, title.as_deref(), dry_run).await?;
-            let pb::DataSetRevision { name, digest, added, revised, unchanged, .. } = revision;
-            let verb = if dry_run { "checked, nothing stored / 已校验,未入库" } else { "stored / 已入库" };
+            let pb::DataSetRevision {
+                name,
+                digest,
+                added,
+                revised,
+                unchanged,
+                ..
+            } = revision;
+            let verb = if dry_run {
+                "checked, nothing stored / 已校验,未入库"
+            } else {
+                "stored / 已入库"
+            };
             return output::text(&format!(
                 "{name} {digest}\n{added} added, {revised} revised, {unchanged} unchanged: {verb}\n"
             ));
         }
     };
-    let verb = if dry_run { "checked, nothing stored / 已校验,未入库" } else { "imported / 已导入" };
+    let verb = if dry_run {
+        "checked, nothing stored / 已校验,未入库"
+    } else {
+        "imported / 已导入"
+    };
     output::text(&format!("{count} {what} {verb}\n"))
 }
 
 fn read(file: &Path) -> Result<tabular::Sheet, Failure> {
     let bytes = std::fs::read(file).map_err(|error| Failure::file(file, &error))?;
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = file
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     Ok(tabular::read(&name, &bytes)?)
 }
 
@@ -81,18 +110,53 @@ pub(super) async fn regions(client: &mut Client, file: &Path, validate_only: boo
         request_id: request_id(),
         validate_only,
     };
-    Ok(client.statistics.import_regions(request).await?.into_inner().imported)
+    Ok(client
+        .statistics
+        .import_regions(request)
+        .await?
+        .into_inner()
+        .imported)
 }
 
+/// The indicators that come with the program.
+const BUILT_IN_INDICATORS: &[u8] = include_bytes!("../../config/indicators.csv");
+
 /// Imports the indicators of a file.
-pub(super) async fn indicators(client: &mut Client, file: &Path, validate_only: bool) -> Result<u32, Failure> {
-    let indicators = tabular::indicators(&read(file)?)?;
+pub(super) async fn indicators(
+    client: &mut Client,
+    file: &Path,
+    validate_only: bool,
+) -> Result<u32, Failure> {
+    import_indicators(client, &read(file)?, validate_only).await
+}
+
+/// Imports the indicators that come with the program.
+pub(super) async fn built_in_indicators(client: &mut Client) -> Result<u32, Failure> {
+    import_indicators(
+        client,
+        &tabular::read("indicators.csv", BUILT_IN_INDICATORS)?,
+        false,
+    )
+    .await
+}
+
+async fn import_indicators(
+    client: &mut Client,
+    sheet: &tabular::Sheet,
+    validate_only: bool,
+) -> Result<u32, Failure> {
+    let indicators = tabular::indicators(sheet)?;
     let request = pb::ImportIndicatorsRequest {
         indicators: indicators.iter().map(from_indicator).collect(),
         request_id: request_id(),
         validate_only,
     };
-    Ok(client.statistics.import_indicators(request).await?.into_inner().imported)
+    Ok(client
+        .statistics
+        .import_indicators(request)
+        .await?
+        .into_inner()
+        .imported)
 }
 
 /// Imports the observations of a file into a data set, which is made where there is none.
@@ -121,16 +185,23 @@ pub(super) async fn observations(
     };
     let bar = progress(rows.len());
     let sent = bar.clone();
-    let batches = Batches { rows: rows.into_iter() };
+    let batches = Batches {
+        rows: rows.into_iter(),
+    };
     let messages = std::iter::once(content(pb::import_observations_request::Content::Header(header)))
         .chain(batches.inspect(move |batch| sent.inc(rows_in(batch) as u64)));
-    let response = client.statistics.import_observations(tokio_stream::iter(messages)).await;
+    let response = client
+        .statistics
+        .import_observations(tokio_stream::iter(messages))
+        .await;
     bar.finish_and_clear();
     Ok(response?.into_inner().revision.unwrap_or_default())
 }
 
 fn content(content: pb::import_observations_request::Content) -> pb::ImportObservationsRequest {
-    pb::ImportObservationsRequest { content: Some(content) }
+    pb::ImportObservationsRequest {
+        content: Some(content),
+    }
 }
 
 fn rows_in(message: &pb::ImportObservationsRequest) -> usize {
@@ -159,7 +230,9 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Self::Item> {
         let rows: Vec<pb::ObservationRow> = self.rows.by_ref().take(BATCH).map(from_row).collect();
-        let message = content(pb::import_observations_request::Content::Rows(pb::ObservationRows { rows }));
+        let message = content(pb::import_observations_request::Content::Rows(
+            pb::ObservationRows { rows },
+        ));
         (rows_in(&message) > 0).then_some(message)
     }
 }

@@ -96,11 +96,19 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     overrides.extend(arguments.database.map(|url| format!("database.url={url}")));
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
     crate::telemetry::start(&config.log)?;
-    let connect = || connect(&config, arguments.server.as_deref(), arguments.principal.as_deref());
+    let connect = || {
+        connect(
+            &config,
+            arguments.server.as_deref(),
+            arguments.principal.as_deref(),
+        )
+    };
     match arguments.command {
         Command::Serve => serve::serve(&config).await,
         Command::Migrate { dry_run } => serve::migrate(&config, dry_run).await,
-        Command::Config { command: ConfigCommand::Check } => output::text(&config.to_masked_toml()?),
+        Command::Config {
+            command: ConfigCommand::Check,
+        } => output::text(&config.to_masked_toml()?),
         Command::Import { command } => import::run(command, connect().await?).await,
         Command::Formula { command } => formula::run(command, connect().await?).await,
         Command::Allocate(arguments) => allocate::run(*arguments, connect().await?).await,
@@ -110,22 +118,39 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
 }
 
 async fn connect(config: &Config, server: Option<&str>, principal: Option<&str>) -> Result<Client, Failure> {
-    let named = principal.map(str::to_owned).or_else(|| Some(config.cli.principal.clone()).filter(|name| !name.is_empty()));
-    let user = || ["USER", "USERNAME", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let named = principal
+        .map(str::to_owned)
+        .or_else(|| Some(config.cli.principal.clone()).filter(|name| !name.is_empty()));
+    let user = || {
+        ["USER", "USERNAME", "LOGNAME"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok())
+    };
     let principal = named.or_else(user).unwrap_or_else(|| "local".to_owned());
     let principal = crate::domain::identity::Principal::parse(&principal).map_err(Error::from)?;
     match server {
         Some(url) => {
             let refused = |error: tonic::transport::Error| {
-                Error::from(Violation::new("--server", format!("{url}: {error}"), "http://HOST:PORT", "http://主机:端口"))
+                Error::from(Violation::new(
+                    "--server",
+                    format!("{url}: {error}"),
+                    "http://HOST:PORT",
+                    "http://主机:端口",
+                ))
             };
             let endpoint = tonic::transport::Endpoint::from_shared(url.to_owned()).map_err(refused)?;
-            let channel = endpoint.connect().await.map_err(|error| Failure::unreachable(url, &error))?;
+            let channel = endpoint
+                .connect()
+                .await
+                .map_err(|error| Failure::unreachable(url, &error))?;
             Ok(Client::new(channel, &principal))
         }
         None => {
             let app = serve::open(config).await?;
-            Ok(Client::new(crate::grpc::server::in_process(&app, &config.limits()), &principal))
+            Ok(Client::new(
+                crate::grpc::server::in_process(&app, &config.limits()),
+                &principal,
+            ))
         }
     }
 }

@@ -23,7 +23,9 @@ impl OutputArguments {
     /// Writes a table.
     pub(super) fn write(&self, table: &Table) -> Result<(), Failure> {
         if self.format == Format::Xlsx && self.output.is_none() && std::io::stdout().is_terminal() {
-            return Err(Failure::usage("an XLSX file does not fit a terminal: add --output FILE"));
+            return Err(Failure::usage(
+                "an XLSX file does not fit a terminal: add --output FILE",
+            ));
         }
         let bytes = render(table, self.format)?;
         match &self.output {
@@ -48,7 +50,10 @@ fn raw(bytes: &[u8]) -> Result<(), Failure> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         // A reader that has seen enough, such as `head`, is no failure.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|error| Failure { lines: vec![format!("standard output: {error}")], code: 1 }),
+        result => result.map_err(|error| Failure {
+            lines: vec![format!("standard output: {error}")],
+            code: 1,
+        }),
     }
 }
 
@@ -64,18 +69,29 @@ pub(super) struct Failure {
 impl Failure {
     /// Wrong use of the command.
     pub(super) fn usage(message: impl Into<String>) -> Self {
-        Self { lines: vec![message.into()], code: 2 }
+        Self {
+            lines: vec![message.into()],
+            code: 2,
+        }
     }
 
     /// A file that cannot be read or written.
     pub(super) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self { lines: vec![format!("{}: {error}", path.display())], code: 2 }
+        Self {
+            lines: vec![format!("{}: {error}", path.display())],
+            code: 2,
+        }
     }
 
     /// A server that does not answer.
     pub(super) fn unreachable(url: &str, error: &tonic::transport::Error) -> Self {
-        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Self { lines: vec![format!("no server at {url}: {error}{cause}")], code: 1 }
+        let cause = std::error::Error::source(error)
+            .map(|cause| format!(": {cause}"))
+            .unwrap_or_default();
+        Self {
+            lines: vec![format!("no server at {url}: {error}{cause}")],
+            code: 1,
+        }
     }
 
     /// Writes the lines and gives the exit code.
@@ -83,7 +99,11 @@ impl Failure {
         let mut err = std::io::stderr().lock();
         for (at, line) in self.lines.iter().enumerate() {
             // Nothing is left to do where standard error cannot be written.
-            let _ = if at == 0 { writeln!(err, "error: {line}") } else { writeln!(err, "  {line}") };
+            let _ = if at == 0 {
+                writeln!(err, "error: {line}")
+            } else {
+                writeln!(err, "  {line}")
+            };
         }
         ExitCode::from(self.code)
     }
@@ -92,7 +112,10 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         if let Error::Invalid(violations) = &error {
-            let mut lines = vec![format!("{} fault(s); nothing was changed / 有 {0} 处错误,未做任何更改", violations.len())];
+            let mut lines = vec![format!(
+                "{} fault(s); nothing was changed / 有 {0} 处错误,未做任何更改",
+                violations.len()
+            )];
             for violation in violations {
                 lines.push(violation.sentence_en());
                 lines.push(violation.sentence_zh());
@@ -104,7 +127,10 @@ impl From<Error> for Failure {
             _ => None,
         };
         let message = error.message();
-        Self { lines: [message.en, message.zh].into_iter().chain(detail).collect(), code: 1 }
+        Self {
+            lines: [message.en, message.zh].into_iter().chain(detail).collect(),
+            code: 1,
+        }
     }
 }
 
@@ -117,10 +143,18 @@ impl From<Status> for Failure {
         for detail in &details {
             match detail {
                 tonic_types::ErrorDetail::ErrorInfo(info) => {
-                    more = info.metadata.get("violations").and_then(|count| count.parse::<usize>().ok());
+                    more = info
+                        .metadata
+                        .get("violations")
+                        .and_then(|count| count.parse::<usize>().ok());
                 }
                 tonic_types::ErrorDetail::BadRequest(request) => {
-                    fields.extend(request.field_violations.iter().map(|v| format!("{}: {}", v.field, v.description)));
+                    fields.extend(
+                        request
+                            .field_violations
+                            .iter()
+                            .map(|v| format!("{}: {}", v.field, v.description)),
+                    );
                 }
                 tonic_types::ErrorDetail::LocalizedMessage(message) if message.locale == "zh-CN" => {
                     lines.push(message.message.clone());
@@ -136,11 +170,18 @@ impl From<Status> for Failure {
             if hidden > 0 {
                 fields.push(format!("and {hidden} more"));
             }
-            fields.insert(0, format!("{count} fault(s); nothing was changed / 有 {count} 处错误,未做任何更改"));
+            fields.insert(
+                0,
+                format!("{count} fault(s); nothing was changed / 有 {count} 处错误,未做任何更改"),
+            );
             fields.append(&mut lines);
             lines = fields;
         }
-        let code = if matches!(status.code(), Code::InvalidArgument | Code::OutOfRange) { 2 } else { 1 };
+        let code = if matches!(status.code(), Code::InvalidArgument | Code::OutOfRange) {
+            2
+        } else {
+            1
+        };
         Self { lines, code }
     }
 }

@@ -82,22 +82,50 @@ impl From<StateArgument> for pb::AllocationState {
 
 /// `allocations/ID` from what a person types.
 pub(super) fn resource_name(name: &str) -> String {
-    if name.starts_with("allocations/") { name.to_owned() } else { format!("allocations/{name}") }
+    if name.starts_with("allocations/") {
+        name.to_owned()
+    } else {
+        format!("allocations/{name}")
+    }
 }
 
 pub(super) async fn run(command: RunsCommand, mut client: Client) -> Result<(), Failure> {
     match command {
-        RunsCommand::List { fund, state, output } => output.write(&tables::runs(&list(&mut client, fund, state).await?)?),
-        RunsCommand::Show { name, output } => {
-            let request = pb::GetAllocationRequest { name: resource_name(&name) };
-            let allocation = client.allocations.get_allocation(request).await?.into_inner().allocation.unwrap_or_default();
-            output.write(&tables::allocation(&allocation)?)?;
-            if output.is_for_reading() { output::text(&tables::history(&allocation)) } else { Ok(()) }
+        RunsCommand::List { fund, state, output } => {
+            output.write(&tables::runs(&list(&mut client, fund, state).await?)?)
         }
-        RunsCommand::Compare { before, after, output } => {
-            let request =
-                pb::CompareAllocationsRequest { before: resource_name(&before), after: resource_name(&after) };
-            let response = client.allocations.compare_allocations(request).await?.into_inner();
+        RunsCommand::Show { name, output } => {
+            let request = pb::GetAllocationRequest {
+                name: resource_name(&name),
+            };
+            let allocation = client
+                .allocations
+                .get_allocation(request)
+                .await?
+                .into_inner()
+                .allocation
+                .unwrap_or_default();
+            output.write(&tables::allocation(&allocation)?)?;
+            if output.is_for_reading() {
+                output::text(&tables::history(&allocation))
+            } else {
+                Ok(())
+            }
+        }
+        RunsCommand::Compare {
+            before,
+            after,
+            output,
+        } => {
+            let request = pb::CompareAllocationsRequest {
+                before: resource_name(&before),
+                after: resource_name(&after),
+            };
+            let response = client
+                .allocations
+                .compare_allocations(request)
+                .await?
+                .into_inner();
             output.write(&tables::comparison(&before, &after, &response)?)
         }
         RunsCommand::Approve(ChangeArguments { name, etag, dry_run }) => {
@@ -107,7 +135,15 @@ pub(super) async fn run(command: RunsCommand, mut client: Client) -> Result<(), 
                 request_id: request_id(),
                 validate_only: dry_run,
             };
-            changed(client.allocations.approve_allocation(request).await?.into_inner().allocation, dry_run)
+            changed(
+                client
+                    .allocations
+                    .approve_allocation(request)
+                    .await?
+                    .into_inner()
+                    .allocation,
+                dry_run,
+            )
         }
         RunsCommand::Issue(ChangeArguments { name, etag, dry_run }) => {
             let request = pb::IssueAllocationRequest {
@@ -116,9 +152,20 @@ pub(super) async fn run(command: RunsCommand, mut client: Client) -> Result<(), 
                 request_id: request_id(),
                 validate_only: dry_run,
             };
-            changed(client.allocations.issue_allocation(request).await?.into_inner().allocation, dry_run)
+            changed(
+                client
+                    .allocations
+                    .issue_allocation(request)
+                    .await?
+                    .into_inner()
+                    .allocation,
+                dry_run,
+            )
         }
-        RunsCommand::Supersede { change: ChangeArguments { name, etag, dry_run }, replacement } => {
+        RunsCommand::Supersede {
+            change: ChangeArguments { name, etag, dry_run },
+            replacement,
+        } => {
             let request = pb::SupersedeAllocationRequest {
                 name: resource_name(&name),
                 replacement: replacement.map(|name| resource_name(&name)).unwrap_or_default(),
@@ -126,7 +173,15 @@ pub(super) async fn run(command: RunsCommand, mut client: Client) -> Result<(), 
                 request_id: request_id(),
                 validate_only: dry_run,
             };
-            changed(client.allocations.supersede_allocation(request).await?.into_inner().allocation, dry_run)
+            changed(
+                client
+                    .allocations
+                    .supersede_allocation(request)
+                    .await?
+                    .into_inner()
+                    .allocation,
+                dry_run,
+            )
         }
     }
 }
@@ -134,8 +189,15 @@ pub(super) async fn run(command: RunsCommand, mut client: Client) -> Result<(), 
 fn changed(allocation: Option<pb::Allocation>, dry_run: bool) -> Result<(), Failure> {
     let allocation = allocation.unwrap_or_default();
     let (en, zh) = tables::state_words(allocation.state);
-    let dry = if dry_run { " (dry run, nothing changed / 试运行,未更改)" } else { "" };
-    output::text(&format!("{}: {en} / {zh}{dry}, etag {}\n", allocation.name, allocation.etag))
+    let dry = if dry_run {
+        " (dry run, nothing changed / 试运行,未更改)"
+    } else {
+        ""
+    };
+    output::text(&format!(
+        "{}: {en} / {zh}{dry}, etag {}\n",
+        allocation.name, allocation.etag
+    ))
 }
 
 async fn list(
@@ -148,7 +210,12 @@ async fn list(
     let mut found = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = pb::ListAllocationsRequest { fund: fund.clone(), state, page_size: 1_000, page_token };
+        let request = pb::ListAllocationsRequest {
+            fund: fund.clone(),
+            state,
+            page_size: 1_000,
+            page_token,
+        };
         let response = client.allocations.list_allocations(request).await?.into_inner();
         found.extend(response.allocations);
         if response.next_page_token.is_empty() {

@@ -23,8 +23,14 @@ pub(super) async fn open(config: &Config) -> Result<App, Failure> {
                 name: mask_password(&config.database.url),
                 reason: "SCHEMA_BEHIND",
                 message: Bilingual::new(
-                    format!("the schema is behind by {} step(s): run `incentive-fund migrate`", pending.len()),
-                    format!("数据库结构落后 {} 步,请运行 incentive-fund migrate", pending.len()),
+                    format!(
+                        "the schema is behind by {} step(s): run `incentive-fund migrate`",
+                        pending.len()
+                    ),
+                    format!(
+                        "数据库结构落后 {} 步,请运行 incentive-fund migrate",
+                        pending.len()
+                    ),
                 ),
             }
             .into());

@@ -7,7 +7,11 @@ use crate::grpc::pb;
 use crate::report::{Cell, Column, Table};
 
 fn column(key: &str, header: &str, total: bool) -> Column {
-    Column { key: key.to_owned(), header: header.to_owned(), total }
+    Column {
+        key: key.to_owned(),
+        header: header.to_owned(),
+        total,
+    }
 }
 
 fn text(text: impl Into<String>) -> Cell {
@@ -22,7 +26,11 @@ fn money(amount: &str) -> Result<Cell, Failure> {
 }
 
 fn decimal(value: &str) -> Cell {
-    if value.is_empty() { Cell::Empty } else { Cell::Decimal(value.to_owned()) }
+    if value.is_empty() {
+        Cell::Empty
+    } else {
+        Cell::Decimal(value.to_owned())
+    }
 }
 
 fn code(name: &str) -> String {
@@ -31,7 +39,11 @@ fn code(name: &str) -> String {
 
 fn region_name(name: Option<&pb::LocalizedText>) -> String {
     let (zh, en) = name.map_or(("", ""), |name| (name.zh.as_str(), name.en.as_str()));
-    if zh.is_empty() { en.to_owned() } else { zh.to_owned() }
+    if zh.is_empty() {
+        en.to_owned()
+    } else {
+        zh.to_owned()
+    }
 }
 
 /// English and Chinese words of a state.
@@ -61,12 +73,22 @@ const UNIT: &str = "单位:元 (yuan)";
 /// An allocation with its lines.
 pub(super) fn allocation(allocation: &pb::Allocation) -> Result<Table, Failure> {
     let settlement = allocation.stage == i32::from(pb::AllocationStage::Settlement);
-    let adjusted = allocation.lines.iter().any(|line| line.bounds_adjustment != "0.00");
+    let adjusted = allocation
+        .lines
+        .iter()
+        .any(|line| line.bounds_adjustment != "0.00");
     let residual = allocation.lines.iter().any(|line| line.residual_units != 0);
-    let mut columns = vec![column("region", "代码 Code", false), column("region_name", "地区 Region", false)];
+    let mut columns = vec![
+        column("region", "代码 Code", false),
+        column("region_name", "地区 Region", false),
+    ];
     for component in &allocation.components {
         let name = component.name.as_ref().map(|name| {
-            if name.zh == name.en { name.zh.clone() } else { format!("{} {}", name.zh, name.en) }
+            if name.zh == name.en {
+                name.zh.clone()
+            } else {
+                format!("{} {}", name.zh, name.en)
+            }
         });
         columns.push(column(&component.id, &name.unwrap_or_default(), true));
     }
@@ -84,7 +106,10 @@ pub(super) fn allocation(allocation: &pb::Allocation) -> Result<Table, Failure> 
     }
     let mut rows = Vec::with_capacity(allocation.lines.len());
     for line in &allocation.lines {
-        let mut row = vec![text(code(&line.region)), text(region_name(line.region_name.as_ref()))];
+        let mut row = vec![
+            text(code(&line.region)),
+            text(region_name(line.region_name.as_ref())),
+        ];
         for amount in &line.components {
             row.push(money(amount)?);
         }
@@ -114,21 +139,35 @@ pub(super) fn allocation(allocation: &pb::Allocation) -> Result<Table, Failure> 
 
 fn title(allocation: &pb::Allocation) -> String {
     let (stage_en, stage_zh) = stage_words(allocation);
-    let name = if allocation.title.is_empty() { code(&allocation.fund) } else { allocation.title.clone() };
+    let name = if allocation.title.is_empty() {
+        code(&allocation.fund)
+    } else {
+        allocation.title.clone()
+    };
     let year = allocation.year;
     format!("农业转移人口市民化奖补资金分配表 {name}({year} 年数据,{stage_zh};data of {year}, {stage_en})")
 }
 
 fn notes(allocation: &pb::Allocation) -> Vec<String> {
-    let mut notes = vec![format!("资金盘子 Pool: {}; 分配合计 Allocated: {}", allocation.pool, allocation.total)];
+    let mut notes = vec![format!(
+        "资金盘子 Pool: {}; 分配合计 Allocated: {}",
+        allocation.pool, allocation.total
+    )];
     if allocation.allocated_now != allocation.pool {
         notes.push(format!("本次动用 Allocated now: {}", allocation.allocated_now));
     }
     for set_aside in &allocation.set_asides {
-        let name = set_aside.name.as_ref().map(|name| format!("{} {}", name.zh, name.en)).unwrap_or_default();
+        let name = set_aside
+            .name
+            .as_ref()
+            .map(|name| format!("{} {}", name.zh, name.en))
+            .unwrap_or_default();
         notes.push(format!("预留 Set aside: {name} {}", set_aside.amount));
     }
-    for (label, amount) in [("不足取整单位部分 Below one unit", &allocation.tail), ("结余 Kept", &allocation.kept)] {
+    for (label, amount) in [
+        ("不足取整单位部分 Below one unit", &allocation.tail),
+        ("结余 Kept", &allocation.kept),
+    ] {
         if amount != "0.00" {
             notes.push(format!("{label}: {amount}"));
         }
@@ -220,7 +259,11 @@ pub(super) fn runs(runs: &[pb::Allocation]) -> Result<Table, Failure> {
 }
 
 /// Two allocations side by side.
-pub(super) fn comparison(before: &str, after: &str, response: &pb::CompareAllocationsResponse) -> Result<Table, Failure> {
+pub(super) fn comparison(
+    before: &str,
+    after: &str,
+    response: &pb::CompareAllocationsResponse,
+) -> Result<Table, Failure> {
     let mut rows = Vec::with_capacity(response.differences.len());
     for difference in &response.differences {
         rows.push(vec![
@@ -235,7 +278,11 @@ pub(super) fn comparison(before: &str, after: &str, response: &pb::CompareAlloca
     let inputs = if response.inputs.is_empty() {
         vec!["输入相同 the inputs are the same".to_owned()]
     } else {
-        response.inputs.iter().map(|line| format!("输入差异 input: {line}")).collect()
+        response
+            .inputs
+            .iter()
+            .map(|line| format!("输入差异 input: {line}"))
+            .collect()
     };
     Ok(Table {
         title: format!("分配方案对比 {} → {}", code(before), code(after)),
@@ -304,8 +351,20 @@ pub(super) fn explanations(name: &str, explanations: &[pb::Explanation]) -> Tabl
                 text(&explanation.quota),
                 Cell::Integer(explanation.residual_units),
                 Money::parse("amount", &explanation.amount).map_or(Cell::Empty, Cell::Money),
-                text(explanation.sentence.as_ref().map(|sentence| sentence.zh.clone()).unwrap_or_default()),
-                text(explanation.sentence.as_ref().map(|sentence| sentence.en.clone()).unwrap_or_default()),
+                text(
+                    explanation
+                        .sentence
+                        .as_ref()
+                        .map(|sentence| sentence.zh.clone())
+                        .unwrap_or_default(),
+                ),
+                text(
+                    explanation
+                        .sentence
+                        .as_ref()
+                        .map(|sentence| sentence.en.clone())
+                        .unwrap_or_default(),
+                ),
             ]);
         }
     }

@@ -1,6 +1,8 @@
 //! AllocationService.
 
-use super::convert::allocation::{advance, from_comparison, from_computed, from_explanation, from_run, stage, state};
+use super::convert::allocation::{
+    advance, from_comparison, from_computed, from_explanation, from_run, stage, state,
+};
 use super::convert::formula::document;
 use super::convert::names;
 use super::convert::statistics::{indicator, list, region, row};
@@ -38,7 +40,10 @@ impl AllocationService for Allocations {
             let computed = self.app.compute(compute_request(request.into_inner())?).await?;
             let allocation = Some(from_computed(&computed));
             let explanations = computed.explanations.into_iter().map(from_explanation).collect();
-            Ok(pb::ComputeAllocationResponse { allocation, explanations })
+            Ok(pb::ComputeAllocationResponse {
+                allocation,
+                explanations,
+            })
         };
         answer.await.map(Response::new).map_err(to_status)
     }
@@ -69,11 +74,19 @@ impl AllocationService for Allocations {
     }
 
     #[tracing::instrument(skip_all, name = "GetAllocation")]
-    async fn get_allocation(&self, request: Request<pb::GetAllocationRequest>) -> Answer<pb::GetAllocationResponse> {
+    async fn get_allocation(
+        &self,
+        request: Request<pb::GetAllocationRequest>,
+    ) -> Answer<pb::GetAllocationResponse> {
         let _permit = self.gate.enter()?;
         let answer = async {
-            let run = self.app.run(&names::allocation("name", &request.into_inner().name)?).await?;
-            Ok(pb::GetAllocationResponse { allocation: Some(from_run(&run, true)?) })
+            let run = self
+                .app
+                .run(&names::allocation("name", &request.into_inner().name)?)
+                .await?;
+            Ok(pb::GetAllocationResponse {
+                allocation: Some(from_run(&run, true)?),
+            })
         };
         answer.await.map(Response::new).map_err(to_status)
     }
@@ -86,17 +99,31 @@ impl AllocationService for Allocations {
         let _permit = self.gate.enter()?;
         let message = request.into_inner();
         let answer = async {
-            let page = Page::new(message.page_size, &message.page_token, &format!("{} {}", message.fund, message.state))?;
+            let page = Page::new(
+                message.page_size,
+                &message.page_token,
+                &format!("{} {}", message.fund, message.state),
+            )?;
             let filter = RunFilter {
-                fund: if message.fund.is_empty() { None } else { Some(names::fund("fund", &message.fund)?) },
+                fund: if message.fund.is_empty() {
+                    None
+                } else {
+                    Some(names::fund("fund", &message.fund)?)
+                },
                 state: state("state", message.state)?,
             };
             let before = page.after.as_deref().map(run_key).transpose()?;
             let before = before.as_ref().map(|(at, id)| (*at, id));
             let mut runs = self.app.runs(&filter, before, page.limit()).await?;
             let next_page_token = page.cut(&mut runs, |run| format!("{} {}", run.created.at, run.id));
-            let allocations = runs.iter().map(|run| from_run(run, false)).collect::<Result<_, Error>>()?;
-            Ok(pb::ListAllocationsResponse { allocations, next_page_token })
+            let allocations = runs
+                .iter()
+                .map(|run| from_run(run, false))
+                .collect::<Result<_, Error>>()?;
+            Ok(pb::ListAllocationsResponse {
+                allocations,
+                next_page_token,
+            })
         };
         answer.await.map(Response::new).map_err(to_status)
     }
@@ -124,7 +151,11 @@ impl AllocationService for Allocations {
         let _permit = self.gate.enter()?;
         let message = request.into_inner();
         let answer = async {
-            let page = Page::new(message.page_size, &message.page_token, &format!("{} {}", message.name, message.region))?;
+            let page = Page::new(
+                message.page_size,
+                &message.page_token,
+                &format!("{} {}", message.name, message.region),
+            )?;
             let id = names::allocation("name", &message.name)?;
             // Only the regions of the page are explained: exact fractions of thousands are large.
             let codes = match names::optional_region("region", &message.region)? {
@@ -134,7 +165,10 @@ impl AllocationService for Allocations {
             let (codes, next_page_token) = page.of(codes, |code| code.as_str().to_owned());
             let explanations = self.app.explain_run(&id, ExplainWhich::Some(codes)).await?;
             let explanations = explanations.into_iter().map(from_explanation).collect();
-            Ok(pb::ExplainAllocationResponse { explanations, next_page_token })
+            Ok(pb::ExplainAllocationResponse {
+                explanations,
+                next_page_token,
+            })
         };
         answer.await.map(Response::new).map_err(to_status)
     }
@@ -185,7 +219,11 @@ impl AllocationService for Allocations {
                 "" => None,
                 name => Some(names::allocation("replacement", name)?),
             };
-            from_run(&app.supersede_run(&mutation, &id, replacement.as_ref(), &message.etag).await?, true)
+            from_run(
+                &app.supersede_run(&mutation, &id, replacement.as_ref(), &message.etag)
+                    .await?,
+                true,
+            )
         };
         let allocation = Some(self.gate.finish(permit, work).await?);
         Ok(Response::new(pb::SupersedeAllocationResponse { allocation }))
@@ -197,10 +235,17 @@ fn compute_request(message: pb::ComputeAllocationRequest) -> Result<ComputeReque
         (Some(given), "") => FormulaSource::Given(Box::new(document(given))),
         (None, name) => FormulaSource::Stored(names::formula("formula", name)?),
         (Some(_), name) => {
-            return Err(Violation::new("formula", name, "nothing, where document is given", "已给出 document 时不填").into());
+            return Err(Violation::new(
+                "formula",
+                name,
+                "nothing, where document is given",
+                "已给出 document 时不填",
+            )
+            .into());
         }
     };
-    let given = !message.regions.is_empty() || !message.observations.is_empty() || !message.indicators.is_empty();
+    let given =
+        !message.regions.is_empty() || !message.observations.is_empty() || !message.indicators.is_empty();
     let data = match (given, message.data_set.as_str()) {
         (true, "") => DataSource::Given {
             regions: list("regions", message.regions, region)?,
@@ -212,14 +257,24 @@ fn compute_request(message: pb::ComputeAllocationRequest) -> Result<ComputeReque
             DataSource::Stored(id, as_of)
         }
         (true, name) => {
-            return Err(Violation::new("data_set", name, "nothing, where data are given", "已给出数据时不填").into());
+            return Err(Violation::new(
+                "data_set",
+                name,
+                "nothing, where data are given",
+                "已给出数据时不填",
+            )
+            .into());
         }
     };
     let explain = match message.explain.as_slice() {
         [] => ExplainWhich::None,
         [all] if all == "regions/-" => ExplainWhich::All,
         names => ExplainWhich::Some(
-            names.iter().enumerate().map(|(at, name)| names::region(&format!("explain[{at}]"), name)).collect::<Result<_, _>>()?,
+            names
+                .iter()
+                .enumerate()
+                .map(|(at, name)| names::region(&format!("explain[{at}]"), name))
+                .collect::<Result<_, _>>()?,
         ),
     };
     Ok(ComputeRequest {
@@ -234,7 +289,17 @@ fn compute_request(message: pb::ComputeAllocationRequest) -> Result<ComputeReque
 }
 
 fn run_key(text: &str) -> Result<(i64, RunId), Violation> {
-    let refused = || Violation::new("page_token", text, "the next_page_token of the previous page", "上一页返回的 next_page_token");
+    let refused = || {
+        Violation::new(
+            "page_token",
+            text,
+            "the next_page_token of the previous page",
+            "上一页返回的 next_page_token",
+        )
+    };
     let (at, id) = text.split_once(' ').ok_or_else(refused)?;
-    Ok((at.parse().map_err(|_| refused())?, RunId::parse("page_token", id)?))
+    Ok((
+        at.parse().map_err(|_| refused())?,
+        RunId::parse("page_token", id)?,
+    ))
 }

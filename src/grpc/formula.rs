@@ -23,7 +23,10 @@ type Answer<T> = Result<Response<T>, Status>;
 #[tonic::async_trait]
 impl FormulaService for Formulas {
     #[tracing::instrument(skip_all, name = "CheckFormula")]
-    async fn check_formula(&self, request: Request<pb::CheckFormulaRequest>) -> Answer<pb::CheckFormulaResponse> {
+    async fn check_formula(
+        &self,
+        request: Request<pb::CheckFormulaRequest>,
+    ) -> Answer<pb::CheckFormulaResponse> {
         let _permit = self.gate.enter()?;
         let message = request.into_inner();
         let answer = async {
@@ -36,14 +39,23 @@ impl FormulaService for Formulas {
                     names::optional_region("scope", &message.scope)?,
                 ))
             };
-            let formula = self.app.check_formula(document(message.document.unwrap_or_default()), against).await?;
-            Ok(pb::CheckFormulaResponse { digest: formula.digest.as_str().to_owned(), indicators: indicators(&formula) })
+            let formula = self
+                .app
+                .check_formula(document(message.document.unwrap_or_default()), against)
+                .await?;
+            Ok(pb::CheckFormulaResponse {
+                digest: formula.digest.as_str().to_owned(),
+                indicators: indicators(&formula),
+            })
         };
         answer.await.map(Response::new).map_err(to_status)
     }
 
     #[tracing::instrument(skip_all, name = "CreateFormula")]
-    async fn create_formula(&self, request: Request<pb::CreateFormulaRequest>) -> Answer<pb::CreateFormulaResponse> {
+    async fn create_formula(
+        &self,
+        request: Request<pb::CreateFormulaRequest>,
+    ) -> Answer<pb::CreateFormulaResponse> {
         let permit = self.gate.enter()?;
         let (mutation, message) = self.gate.mutation(request)?;
         let app = self.app.clone();
@@ -52,7 +64,9 @@ impl FormulaService for Formulas {
             from_revision(app.create_formula(&mutation, document).await?)
         };
         let formula = self.gate.finish(permit, work).await?;
-        Ok(Response::new(pb::CreateFormulaResponse { formula: Some(formula) }))
+        Ok(Response::new(pb::CreateFormulaResponse {
+            formula: Some(formula),
+        }))
     }
 
     #[tracing::instrument(skip_all, name = "GetFormula")]
@@ -60,21 +74,35 @@ impl FormulaService for Formulas {
         let _permit = self.gate.enter()?;
         let answer = async {
             let name = names::formula("name", &request.into_inner().name)?;
-            Ok(pb::GetFormulaResponse { formula: Some(from_revision(self.app.formula(&name).await?)?) })
+            Ok(pb::GetFormulaResponse {
+                formula: Some(from_revision(self.app.formula(&name).await?)?),
+            })
         };
         answer.await.map(Response::new).map_err(to_status)
     }
 
     #[tracing::instrument(skip_all, name = "ListFormulas")]
-    async fn list_formulas(&self, request: Request<pb::ListFormulasRequest>) -> Answer<pb::ListFormulasResponse> {
+    async fn list_formulas(
+        &self,
+        request: Request<pb::ListFormulasRequest>,
+    ) -> Answer<pb::ListFormulasResponse> {
         let _permit = self.gate.enter()?;
-        let pb::ListFormulasRequest { page_size, page_token } = request.into_inner();
+        let pb::ListFormulasRequest {
+            page_size,
+            page_token,
+        } = request.into_inner();
         let answer = async {
             let page = Page::new(page_size, &page_token, "")?;
             let mut formulas = self.app.formulas(page.after.as_deref(), page.limit()).await?;
             let next_page_token = page.cut(&mut formulas, |formula| formula.document.id.clone());
-            let formulas = formulas.into_iter().map(from_revision).collect::<Result<_, Error>>()?;
-            Ok(pb::ListFormulasResponse { formulas, next_page_token })
+            let formulas = formulas
+                .into_iter()
+                .map(from_revision)
+                .collect::<Result<_, Error>>()?;
+            Ok(pb::ListFormulasResponse {
+                formulas,
+                next_page_token,
+            })
         };
         answer.await.map(Response::new).map_err(to_status)
     }
@@ -85,15 +113,29 @@ impl FormulaService for Formulas {
         request: Request<pb::ListFormulaRevisionsRequest>,
     ) -> Answer<pb::ListFormulaRevisionsResponse> {
         let _permit = self.gate.enter()?;
-        let pb::ListFormulaRevisionsRequest { parent, page_size, page_token } = request.into_inner();
+        let pb::ListFormulaRevisionsRequest {
+            parent,
+            page_size,
+            page_token,
+        } = request.into_inner();
         let answer = async {
             let page = Page::new(page_size, &page_token, &parent)?;
             let name = names::formula("parent", &parent)?;
-            let after = page.after.as_deref().and_then(|after| after.parse().ok()).unwrap_or(0);
+            let after = page
+                .after
+                .as_deref()
+                .and_then(|after| after.parse().ok())
+                .unwrap_or(0);
             let mut revisions = self.app.formula_revisions(&name.id, after, page.limit()).await?;
             let next_page_token = page.cut(&mut revisions, |revision| revision.revision.to_string());
-            let revisions = revisions.into_iter().map(from_revision).collect::<Result<_, Error>>()?;
-            Ok(pb::ListFormulaRevisionsResponse { revisions, next_page_token })
+            let revisions = revisions
+                .into_iter()
+                .map(from_revision)
+                .collect::<Result<_, Error>>()?;
+            Ok(pb::ListFormulaRevisionsResponse {
+                revisions,
+                next_page_token,
+            })
         };
         answer.await.map(Response::new).map_err(to_status)
     }
@@ -102,7 +144,13 @@ impl FormulaService for Formulas {
 fn indicators(formula: &Formula) -> Vec<String> {
     let mut found: Vec<String> = (formula.expressions().iter())
         .flat_map(|(_, expression)| expression.indicators())
-        .map(|(code, years_back)| if years_back == 0 { code.to_string() } else { format!("{code}[-{years_back}]") })
+        .map(|(code, years_back)| {
+            if years_back == 0 {
+                code.to_string()
+            } else {
+                format!("{code}[-{years_back}]")
+            }
+        })
         .collect();
     found.sort();
     found.dedup();

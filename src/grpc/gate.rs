@@ -60,12 +60,17 @@ mutation_messages!(
 
 impl Gate {
     pub(super) fn new(max_calls: usize) -> Self {
-        Self { calls: Arc::new(Semaphore::new(max_calls)), begun: TaskTracker::new() }
+        Self {
+            calls: Arc::new(Semaphore::new(max_calls)),
+            begun: TaskTracker::new(),
+        }
     }
 
     /// A place among the calls that run at once.
     pub(super) fn enter(&self) -> Result<OwnedSemaphorePermit, Status> {
-        Arc::clone(&self.calls).try_acquire_owned().map_err(|_| overloaded())
+        Arc::clone(&self.calls)
+            .try_acquire_owned()
+            .map_err(|_| overloaded())
     }
 
     /// How a mutation is to be carried out, and its message without the request id.
@@ -74,7 +79,12 @@ impl Gate {
         let mut message = request.into_inner();
         let request_id = message.take_request_id();
         let body = Digest::of(&message.encode_to_vec());
-        let mutation = Mutation { caller, request_id, body, validate_only: message.validate_only() };
+        let mutation = Mutation {
+            caller,
+            request_id,
+            body,
+            validate_only: message.validate_only(),
+        };
         Ok((mutation, message))
     }
 
@@ -93,7 +103,9 @@ impl Gate {
             },
             span,
         ));
-        task.await.map_err(|join| to_status(Error::internal(join)))?.map_err(to_status)
+        task.await
+            .map_err(|join| to_status(Error::internal(join)))?
+            .map_err(to_status)
     }
 
     /// Waits for all work that was begun.
@@ -107,6 +119,8 @@ impl Gate {
 pub(super) fn principal(metadata: &MetadataMap) -> Result<Principal, Error> {
     let value = metadata.get(PRINCIPAL_KEY).ok_or(Error::Unauthenticated)?;
     let text = value.to_str().map_err(|_| Error::Unauthenticated)?;
-    let name = percent_decode_str(text).decode_utf8().map_err(|_| Error::Unauthenticated)?;
+    let name = percent_decode_str(text)
+        .decode_utf8()
+        .map_err(|_| Error::Unauthenticated)?;
     Ok(Principal::parse(&name)?)
 }

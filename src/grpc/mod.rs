@@ -13,7 +13,14 @@ pub mod status;
 pub use gate::{PRINCIPAL_KEY, encode_principal};
 
 /// The generated messages, clients and servers of `incentivefund.v1`.
-#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::unwrap_used, clippy::expect_used)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
 pub mod pb {
     tonic::include_proto!("incentivefund.v1");
 }

@@ -17,8 +17,13 @@ pub(super) struct Page {
 impl Page {
     /// Reads size and token; `query` is everything else that was asked for, since a token belongs to its query.
     pub(super) fn new(size: i32, token: &str, query: &str) -> Result<Self, Violation> {
-        let size = usize::try_from(size).map_err(|_| Violation::new("page_size", size.to_string(), "zero or more", "不小于零"))?;
-        let size = if size == 0 { DEFAULT_SIZE } else { size.min(MAX_SIZE) };
+        let size = usize::try_from(size)
+            .map_err(|_| Violation::new("page_size", size.to_string(), "zero or more", "不小于零"))?;
+        let size = if size == 0 {
+            DEFAULT_SIZE
+        } else {
+            size.min(MAX_SIZE)
+        };
         let query = Digest::of(query.as_bytes()).short().to_owned();
         let after = match token {
             "" => None,
@@ -45,14 +50,20 @@ impl Page {
             return String::new();
         }
         items.truncate(self.size);
-        items.last().map(|last| hex::encode(format!("{} {}", self.query, key(last)))).unwrap_or_default()
+        items
+            .last()
+            .map(|last| hex::encode(format!("{} {}", self.query, key(last))))
+            .unwrap_or_default()
     }
 
     /// The page of a list that is at hand whole, in key order.
     pub(super) fn of<T>(&self, items: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, String) {
         let after = self.after.as_deref();
-        let mut rest: Vec<T> =
-            items.into_iter().filter(|item| after.is_none_or(|after| key(item).as_str() > after)).take(self.size + 1).collect();
+        let mut rest: Vec<T> = items
+            .into_iter()
+            .filter(|item| after.is_none_or(|after| key(item).as_str() > after))
+            .take(self.size + 1)
+            .collect();
         let token = self.cut(&mut rest, key);
         (rest, token)
     }

@@ -47,7 +47,11 @@ pub async fn serve(
     let watch = tokio::spawn(async move {
         loop {
             let serving = health_store.ping().await.is_ok();
-            let status = if serving { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
+            let status = if serving {
+                tonic_health::ServingStatus::Serving
+            } else {
+                tonic_health::ServingStatus::NotServing
+            };
             for service in SERVICES {
                 health_reporter.set_service_status(service, status).await;
             }
@@ -64,12 +68,17 @@ pub async fn serve(
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1alpha()
         .map_err(Error::internal)?;
-    let routes = routes(&app, &gate, &limits).add_service(health).add_service(reflection_v1).add_service(reflection_v1alpha);
+    let routes = routes(&app, &gate, &limits)
+        .add_service(health)
+        .add_service(reflection_v1)
+        .add_service(reflection_v1alpha);
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let announce = async move {
         stop.await;
         for service in SERVICES {
-            reporter.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
+            reporter
+                .set_service_status(service, tonic_health::ServingStatus::NotServing)
+                .await;
         }
         let _ = stopping.send(());
     };
@@ -89,7 +98,10 @@ pub async fn serve(
         } => Ok(()),
     };
     watch.abort();
-    if tokio::time::timeout(shutdown_timeout, gate.drained()).await.is_err() {
+    if tokio::time::timeout(shutdown_timeout, gate.drained())
+        .await
+        .is_err()
+    {
         tracing::warn!("stopped before all work that was begun had ended");
     }
     result
@@ -104,12 +116,25 @@ const SERVICES: [&str; 4] = [
 
 fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
     let bytes = limits.max_message_bytes;
-    let statistics = statistics::Statistics { app: app.clone(), gate: gate.clone() };
-    let formulas = formula::Formulas { app: app.clone(), gate: gate.clone() };
-    let allocations = allocation::Allocations { app: app.clone(), gate: gate.clone() };
-    Routes::new(StatisticsServiceServer::new(statistics).max_decoding_message_size(bytes).max_encoding_message_size(usize::MAX))
-        .add_service(FormulaServiceServer::new(formulas).max_decoding_message_size(bytes))
-        .add_service(AllocationServiceServer::new(allocations).max_decoding_message_size(bytes))
+    let statistics = statistics::Statistics {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
+    let formulas = formula::Formulas {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
+    let allocations = allocation::Allocations {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
+    Routes::new(
+        StatisticsServiceServer::new(statistics)
+            .max_decoding_message_size(bytes)
+            .max_encoding_message_size(usize::MAX),
+    )
+    .add_service(FormulaServiceServer::new(formulas).max_decoding_message_size(bytes))
+    .add_service(AllocationServiceServer::new(allocations).max_decoding_message_size(bytes))
 }
 
 /// A channel to the services in this process, over a pipe in memory.
@@ -128,7 +153,8 @@ pub fn in_process(app: &App, limits: &Limits) -> Channel {
     let connector = tower::service_fn(move |_| {
         let client = client.take();
         async move {
-            let pipe = client.ok_or_else(|| std::io::Error::other("the services in this process have ended"))?;
+            let pipe =
+                client.ok_or_else(|| std::io::Error::other("the services in this process have ended"))?;
             Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(pipe))
         }
     });

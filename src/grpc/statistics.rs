@@ -1,10 +1,10 @@
 //! StatisticsService.
 
-use super::convert::statistics::{
-    from_data_set, from_data_set_revision, from_indicator, from_observation, from_region, indicator, list, region,
-    region_key, row,
-};
 use super::convert::names;
+use super::convert::statistics::{
+    from_data_set, from_data_set_revision, from_indicator, from_observation, from_region, indicator, list,
+    region, region_key, row,
+};
 use super::gate::{Gate, principal};
 use super::page::Page;
 use super::pb;
@@ -31,26 +31,45 @@ type Answer<T> = Result<Response<T>, Status>;
 #[tonic::async_trait]
 impl StatisticsService for Statistics {
     #[tracing::instrument(skip_all, name = "ImportRegions")]
-    async fn import_regions(&self, request: Request<pb::ImportRegionsRequest>) -> Answer<pb::ImportRegionsResponse> {
+    async fn import_regions(
+        &self,
+        request: Request<pb::ImportRegionsRequest>,
+    ) -> Answer<pb::ImportRegionsResponse> {
         let permit = self.gate.enter()?;
         let (mutation, message) = self.gate.mutation(request)?;
         let regions = list("regions", message.regions, region).map_err(to_status)?;
         let app = self.app.clone();
-        let imported = self.gate.finish(permit, async move { app.import_regions(&mutation, regions).await }).await?;
+        let imported = self
+            .gate
+            .finish(
+                permit,
+                async move { app.import_regions(&mutation, regions).await },
+            )
+            .await?;
         Ok(Response::new(pb::ImportRegionsResponse { imported }))
     }
 
     #[tracing::instrument(skip_all, name = "ListRegions")]
-    async fn list_regions(&self, request: Request<pb::ListRegionsRequest>) -> Answer<pb::ListRegionsResponse> {
+    async fn list_regions(
+        &self,
+        request: Request<pb::ListRegionsRequest>,
+    ) -> Answer<pb::ListRegionsResponse> {
         let _permit = self.gate.enter()?;
-        let pb::ListRegionsRequest { parent, page_size, page_token } = request.into_inner();
+        let pb::ListRegionsRequest {
+            parent,
+            page_size,
+            page_token,
+        } = request.into_inner();
         let answer = async {
             let page = Page::new(page_size, &page_token, &parent)?;
             let parent = names::optional_region("parent", &parent)?;
             let mut regions = self.app.regions().await?;
             regions.retain(|region| parent.is_none() || region.parent == parent);
             let (regions, next_page_token) = page.of(regions, |region| region_key(&region.code));
-            Ok(pb::ListRegionsResponse { regions: regions.iter().map(from_region).collect(), next_page_token })
+            Ok(pb::ListRegionsResponse {
+                regions: regions.iter().map(from_region).collect(),
+                next_page_token,
+            })
         };
         answer.await.map(Response::new).map_err(to_status)
     }
@@ -64,25 +83,43 @@ impl StatisticsService for Statistics {
         let (mutation, message) = self.gate.mutation(request)?;
         let indicators = list("indicators", message.indicators, indicator).map_err(to_status)?;
         let app = self.app.clone();
-        let imported = self.gate.finish(permit, async move { app.import_indicators(&mutation, indicators).await }).await?;
+        let imported = self
+            .gate
+            .finish(permit, async move {
+                app.import_indicators(&mutation, indicators).await
+            })
+            .await?;
         Ok(Response::new(pb::ImportIndicatorsResponse { imported }))
     }
 
     #[tracing::instrument(skip_all, name = "ListIndicators")]
-    async fn list_indicators(&self, request: Request<pb::ListIndicatorsRequest>) -> Answer<pb::ListIndicatorsResponse> {
+    async fn list_indicators(
+        &self,
+        request: Request<pb::ListIndicatorsRequest>,
+    ) -> Answer<pb::ListIndicatorsResponse> {
         let _permit = self.gate.enter()?;
-        let pb::ListIndicatorsRequest { page_size, page_token } = request.into_inner();
+        let pb::ListIndicatorsRequest {
+            page_size,
+            page_token,
+        } = request.into_inner();
         let answer = async {
             let page = Page::new(page_size, &page_token, "")?;
             let indicators = self.app.indicators().await?;
-            let (indicators, next_page_token) = page.of(indicators, |indicator| indicator.code.as_str().to_owned());
-            Ok(pb::ListIndicatorsResponse { indicators: indicators.iter().map(from_indicator).collect(), next_page_token })
+            let (indicators, next_page_token) =
+                page.of(indicators, |indicator| indicator.code.as_str().to_owned());
+            Ok(pb::ListIndicatorsResponse {
+                indicators: indicators.iter().map(from_indicator).collect(),
+                next_page_token,
+            })
         };
         answer.await.map(Response::new).map_err(to_status)
     }
 
     #[tracing::instrument(skip_all, name = "CreateDataSet")]
-    async fn create_data_set(&self, request: Request<pb::CreateDataSetRequest>) -> Answer<pb::CreateDataSetResponse> {
+    async fn create_data_set(
+        &self,
+        request: Request<pb::CreateDataSetRequest>,
+    ) -> Answer<pb::CreateDataSetResponse> {
         let permit = self.gate.enter()?;
         let (mutation, message) = self.gate.mutation(request)?;
         let app = self.app.clone();
@@ -91,7 +128,9 @@ impl StatisticsService for Statistics {
             from_data_set(&app.create_data_set(&mutation, id, message.title).await?)
         };
         let data_set = self.gate.finish(permit, work).await?;
-        Ok(Response::new(pb::CreateDataSetResponse { data_set: Some(data_set) }))
+        Ok(Response::new(pb::CreateDataSetResponse {
+            data_set: Some(data_set),
+        }))
     }
 
     #[tracing::instrument(skip_all, name = "GetDataSet")]
@@ -99,22 +138,40 @@ impl StatisticsService for Statistics {
         let _permit = self.gate.enter()?;
         let answer = async {
             let id = names::data_set("name", &request.into_inner().name)?;
-            Ok(pb::GetDataSetResponse { data_set: Some(from_data_set(&self.app.data_set(&id).await?)?) })
+            Ok(pb::GetDataSetResponse {
+                data_set: Some(from_data_set(&self.app.data_set(&id).await?)?),
+            })
         };
         answer.await.map(Response::new).map_err(to_status)
     }
 
     #[tracing::instrument(skip_all, name = "ListDataSets")]
-    async fn list_data_sets(&self, request: Request<pb::ListDataSetsRequest>) -> Answer<pb::ListDataSetsResponse> {
+    async fn list_data_sets(
+        &self,
+        request: Request<pb::ListDataSetsRequest>,
+    ) -> Answer<pb::ListDataSetsResponse> {
         let _permit = self.gate.enter()?;
-        let pb::ListDataSetsRequest { page_size, page_token } = request.into_inner();
+        let pb::ListDataSetsRequest {
+            page_size,
+            page_token,
+        } = request.into_inner();
         let answer = async {
             let page = Page::new(page_size, &page_token, "")?;
-            let after = page.after.as_deref().map(|after| DataSetId::parse("page_token", after)).transpose()?;
+            let after = page
+                .after
+                .as_deref()
+                .map(|after| DataSetId::parse("page_token", after))
+                .transpose()?;
             let mut data_sets = self.app.data_sets(after.as_ref(), page.limit()).await?;
             let next_page_token = page.cut(&mut data_sets, |data_set| data_set.id.as_str().to_owned());
-            let data_sets = data_sets.iter().map(from_data_set).collect::<Result<_, Error>>()?;
-            Ok(pb::ListDataSetsResponse { data_sets, next_page_token })
+            let data_sets = data_sets
+                .iter()
+                .map(from_data_set)
+                .collect::<Result<_, Error>>()?;
+            Ok(pb::ListDataSetsResponse {
+                data_sets,
+                next_page_token,
+            })
         };
         answer.await.map(Response::new).map_err(to_status)
     }
@@ -125,15 +182,29 @@ impl StatisticsService for Statistics {
         request: Request<pb::ListDataSetRevisionsRequest>,
     ) -> Answer<pb::ListDataSetRevisionsResponse> {
         let _permit = self.gate.enter()?;
-        let pb::ListDataSetRevisionsRequest { parent, page_size, page_token } = request.into_inner();
+        let pb::ListDataSetRevisionsRequest {
+            parent,
+            page_size,
+            page_token,
+        } = request.into_inner();
         let answer = async {
             let page = Page::new(page_size, &page_token, &parent)?;
             let id = names::data_set("parent", &parent)?;
-            let after = page.after.as_deref().and_then(|after| after.parse().ok()).unwrap_or(0);
+            let after = page
+                .after
+                .as_deref()
+                .and_then(|after| after.parse().ok())
+                .unwrap_or(0);
             let mut revisions = self.app.data_set_revisions(&id, after, page.limit()).await?;
             let next_page_token = page.cut(&mut revisions, |revision| revision.revision.to_string());
-            let revisions = revisions.iter().map(from_data_set_revision).collect::<Result<_, Error>>()?;
-            Ok(pb::ListDataSetRevisionsResponse { revisions, next_page_token })
+            let revisions = revisions
+                .iter()
+                .map(from_data_set_revision)
+                .collect::<Result<_, Error>>()?;
+            Ok(pb::ListDataSetRevisionsResponse {
+                revisions,
+                next_page_token,
+            })
         };
         answer.await.map(Response::new).map_err(to_status)
     }
@@ -146,14 +217,21 @@ impl StatisticsService for Statistics {
         let permit = self.gate.enter()?;
         let caller = principal(request.metadata()).map_err(to_status)?;
         let Upload { header, body, rows } = receive(request.into_inner()).await?;
-        let mutation = Mutation { caller, request_id: header.request_id, body, validate_only: header.validate_only };
+        let mutation = Mutation {
+            caller,
+            request_id: header.request_id,
+            body,
+            validate_only: header.validate_only,
+        };
         let app = self.app.clone();
         let work = async move {
             let id = names::data_set("header.data_set", &header.data_set)?;
             from_data_set_revision(&app.import_observations(&mutation, &id, rows).await?)
         };
         let revision = self.gate.finish(permit, work).await?;
-        Ok(Response::new(pb::ImportObservationsResponse { revision: Some(revision) }))
+        Ok(Response::new(pb::ImportObservationsResponse {
+            revision: Some(revision),
+        }))
     }
 
     #[tracing::instrument(skip_all, name = "ListObservations")]
@@ -163,13 +241,27 @@ impl StatisticsService for Statistics {
     ) -> Answer<pb::ListObservationsResponse> {
         let _permit = self.gate.enter()?;
         let message = request.into_inner();
-        self.observations(message).await.map(Response::new).map_err(to_status)
+        self.observations(message)
+            .await
+            .map(Response::new)
+            .map_err(to_status)
     }
 }
 
 impl Statistics {
-    async fn observations(&self, message: pb::ListObservationsRequest) -> Result<pb::ListObservationsResponse, Error> {
-        let pb::ListObservationsRequest { parent, as_of, region, indicator, year, page_size, page_token } = message;
+    async fn observations(
+        &self,
+        message: pb::ListObservationsRequest,
+    ) -> Result<pb::ListObservationsResponse, Error> {
+        let pb::ListObservationsRequest {
+            parent,
+            as_of,
+            region,
+            indicator,
+            year,
+            page_size,
+            page_token,
+        } = message;
         let query = format!("{parent} {as_of} {region} {indicator} {year}");
         let page = Page::new(page_size, &page_token, &query)?;
         let (id, revision) = names::data_set_revision("parent", &parent)?;
@@ -177,13 +269,27 @@ impl Statistics {
             ("", revision) => revision,
             (time, AsOf::Newest) => AsOf::Time(clock::parse("as_of", time)?),
             (time, _) => {
-                return Err(Violation::new("as_of", time, "nothing, where parent is a revision", "parent 为修订版时不填").into());
+                return Err(Violation::new(
+                    "as_of",
+                    time,
+                    "nothing, where parent is a revision",
+                    "parent 为修订版时不填",
+                )
+                .into());
             }
         };
         let filter = ObservationFilter {
             region: names::optional_region("region", &region)?,
-            indicator: if indicator.is_empty() { None } else { Some(names::indicator("indicator", &indicator)?) },
-            year: if year == 0 { None } else { Some(parse_year("year", &year.to_string())?) },
+            indicator: if indicator.is_empty() {
+                None
+            } else {
+                Some(names::indicator("indicator", &indicator)?)
+            },
+            year: if year == 0 {
+                None
+            } else {
+                Some(parse_year("year", &year.to_string())?)
+            },
         };
         // A page token says which revision its list is of, so that an import in between changes no later page.
         let (as_of, after) = match page.after.as_deref() {
@@ -193,10 +299,15 @@ impl Statistics {
                 (AsOf::Revision(revision), Some(key))
             }
         };
-        let (revision, mut observations) =
-            self.app.observations(&id, as_of, &filter, after.as_ref(), page.limit()).await?;
+        let (revision, mut observations) = self
+            .app
+            .observations(&id, as_of, &filter, after.as_ref(), page.limit())
+            .await?;
         let next_page_token = page.cut(&mut observations, |observation| {
-            format!("{revision} {} {} {}", observation.region, observation.indicator, observation.year)
+            format!(
+                "{revision} {} {} {}",
+                observation.region, observation.indicator, observation.year
+            )
         });
         Ok(pb::ListObservationsResponse {
             observations: observations.iter().map(from_observation).collect(),
@@ -207,9 +318,18 @@ impl Statistics {
 }
 
 fn page_key(text: &str) -> Result<(u32, ObservationKey), Violation> {
-    let refused = || Violation::new("page_token", text, "the next_page_token of the previous page", "上一页返回的 next_page_token");
+    let refused = || {
+        Violation::new(
+            "page_token",
+            text,
+            "the next_page_token of the previous page",
+            "上一页返回的 next_page_token",
+        )
+    };
     let parts: Vec<&str> = text.split(' ').collect();
-    let [revision, region, indicator, year] = parts.as_slice() else { return Err(refused()) };
+    let [revision, region, indicator, year] = parts.as_slice() else {
+        return Err(refused());
+    };
     let key = (
         RegionCode::parse("page_token", region)?,
         IndicatorCode::parse("page_token", indicator)?,
@@ -228,26 +348,49 @@ struct Upload {
 /// Reads the whole stream; the digest is over its content, however it was cut into messages.
 async fn receive(mut stream: Streaming<pb::ImportObservationsRequest>) -> Result<Upload, Status> {
     use pb::import_observations_request::Content;
-    let misplaced = |found: &str, en: &str, zh: &str| to_status(Violation::new("content", found, en, zh).into());
+    let misplaced =
+        |found: &str, en: &str, zh: &str| to_status(Violation::new("content", found, en, zh).into());
     let first = stream.message().await?.and_then(|message| message.content);
     let Some(Content::Header(header)) = first else {
-        return Err(misplaced("no header", "a header as the first message", "第一条消息须为 header"));
+        return Err(misplaced(
+            "no header",
+            "a header as the first message",
+            "第一条消息须为 header",
+        ));
     };
     let mut digest = Sha256::new();
-    digest.update(pb::ImportObservationsHeader { request_id: String::new(), ..header.clone() }.encode_length_delimited_to_vec());
+    digest.update(
+        pb::ImportObservationsHeader {
+            request_id: String::new(),
+            ..header.clone()
+        }
+        .encode_length_delimited_to_vec(),
+    );
     let mut rows = Vec::new();
     while let Some(message) = stream.message().await? {
         let Some(Content::Rows(batch)) = message.content else {
-            return Err(misplaced("no rows", "rows in every message after the first", "第一条之后的消息须为 rows"));
+            return Err(misplaced(
+                "no rows",
+                "rows in every message after the first",
+                "第一条之后的消息须为 rows",
+            ));
         };
         let found = rows.len() + batch.rows.len();
         if found > MAX_ROWS {
-            return Err(to_status(Error::TooLarge { what: "rows", found: found as u64, limit: MAX_ROWS as u64 }));
+            return Err(to_status(Error::TooLarge {
+                what: "rows",
+                found: found as u64,
+                limit: MAX_ROWS as u64,
+            }));
         }
         for message in batch.rows {
             digest.update(message.encode_length_delimited_to_vec());
             rows.push(row(message));
         }
     }
-    Ok(Upload { header, body: Digest::of(&digest.finalize()), rows })
+    Ok(Upload {
+        header,
+        body: Digest::of(&digest.finalize()),
+        rows,
+    })
 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{
-    BadRequest, ErrorDetail, ErrorInfo, FieldViolation, LocalizedMessage, PreconditionFailure, PreconditionViolation,
-    ResourceInfo, RetryInfo, StatusExt,
+    BadRequest, ErrorDetail, ErrorInfo, FieldViolation, LocalizedMessage, PreconditionFailure,
+    PreconditionViolation, ResourceInfo, RetryInfo, StatusExt,
 };
 
 /// The domain of every ErrorInfo.
@@ -32,16 +32,29 @@ pub fn to_status(error: Error) -> Status {
             metadata.insert("violations".to_owned(), violations.len().to_string());
             let fields: Vec<FieldViolation> = (violations.iter().take(shown))
                 .map(|violation| {
-                    FieldViolation::new(&violation.field, format!("found {}; allowed: {}", violation.found, violation.allowed.en))
+                    FieldViolation::new(
+                        &violation.field,
+                        format!("found {}; allowed: {}", violation.found, violation.allowed.en),
+                    )
                 })
                 .collect();
             details.push(BadRequest::new(fields).into());
-            return with_messages(code, reason, metadata, details, &invalid_messages(violations, shown));
+            return with_messages(
+                code,
+                reason,
+                metadata,
+                details,
+                &invalid_messages(violations, shown),
+            );
         }
         Error::NotFound { kind, name } | Error::AlreadyExists { kind, name } => {
             details.push(ResourceInfo::new(*kind, name, "", "").into());
         }
-        Error::State { name, reason, message } => {
+        Error::State {
+            name,
+            reason,
+            message,
+        } => {
             let violation = PreconditionViolation::new(*reason, name, &message.en);
             details.push(PreconditionFailure::new(vec![violation]).into());
         }
@@ -49,11 +62,17 @@ pub fn to_status(error: Error) -> Status {
             metadata.insert("current_etag".to_owned(), current.clone());
         }
         Error::TooLarge { what, found, limit } => {
-            for (key, value) in [("what", (*what).to_owned()), ("found", found.to_string()), ("limit", limit.to_string())] {
+            for (key, value) in [
+                ("what", (*what).to_owned()),
+                ("found", found.to_string()),
+                ("limit", limit.to_string()),
+            ] {
                 metadata.insert(key.to_owned(), value);
             }
         }
-        Error::Unavailable { .. } | Error::Conflict { .. } => details.push(RetryInfo::new(Some(RETRY_AFTER)).into()),
+        Error::Unavailable { .. } | Error::Conflict { .. } => {
+            details.push(RetryInfo::new(Some(RETRY_AFTER)).into())
+        }
         _ => {}
     }
     with_messages(code, reason, metadata, details, &(message.en, message.zh))
@@ -62,8 +81,17 @@ pub fn to_status(error: Error) -> Status {
 /// The status of a server that has as many calls as it takes.
 pub fn overloaded() -> Status {
     let details = vec![RetryInfo::new(Some(RETRY_AFTER)).into()];
-    let messages = ("the server is busy, try again".to_owned(), "服务器繁忙,请稍后重试".to_owned());
-    with_messages(Code::ResourceExhausted, "SERVER_BUSY", HashMap::new(), details, &messages)
+    let messages = (
+        "the server is busy, try again".to_owned(),
+        "服务器繁忙,请稍后重试".to_owned(),
+    );
+    with_messages(
+        Code::ResourceExhausted,
+        "SERVER_BUSY",
+        HashMap::new(),
+        details,
+        &messages,
+    )
 }
 
 fn classify(error: &Error) -> (Code, &'static str) {
@@ -87,7 +115,10 @@ fn classify(error: &Error) -> (Code, &'static str) {
 fn fitting(violations: &[Violation]) -> usize {
     let mut left = MAX_DETAILS / 3;
     let fits = |violation: &&Violation| {
-        let size = violation.field.len() + violation.found.len() + violation.allowed.zh.len().max(violation.allowed.en.len()) + 40;
+        let size = violation.field.len()
+            + violation.found.len()
+            + violation.allowed.zh.len().max(violation.allowed.en.len())
+            + 40;
         let fits = size <= left;
         left = left.saturating_sub(size);
         fits
@@ -97,12 +128,23 @@ fn fitting(violations: &[Violation]) -> usize {
 
 fn invalid_messages(violations: &[Violation], shown: usize) -> (String, String) {
     let join = |sentence: fn(&Violation) -> String, between: &str| {
-        violations.iter().take(shown).map(sentence).collect::<Vec<_>>().join(between)
+        violations
+            .iter()
+            .take(shown)
+            .map(sentence)
+            .collect::<Vec<_>>()
+            .join(between)
     };
     let more = violations.len() - shown;
-    let (more_en, more_zh) =
-        if more > 0 { (format!("; and {more} more"), format!(";另有 {more} 处")) } else { (String::new(), String::new()) };
-    (join(Violation::sentence_en, "; ") + &more_en, join(Violation::sentence_zh, ";") + &more_zh)
+    let (more_en, more_zh) = if more > 0 {
+        (format!("; and {more} more"), format!(";另有 {more} 处"))
+    } else {
+        (String::new(), String::new())
+    };
+    (
+        join(Violation::sentence_en, "; ") + &more_en,
+        join(Violation::sentence_zh, ";") + &more_zh,
+    )
 }
 
 fn with_messages(

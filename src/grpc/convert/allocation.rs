@@ -23,13 +23,29 @@ pub fn state(field: &str, wire: i32) -> Result<Option<State>, Violation> {
     if wire == 0 {
         return Ok(None);
     }
-    let known = STATES.into_iter().find(|(_, known)| *known as i32 == wire).map(|(state, _)| Some(state));
-    known.ok_or_else(|| Violation::new(field, wire.to_string(), "a state of an allocation", "分配方案的状态"))
+    let known = STATES
+        .into_iter()
+        .find(|(_, known)| *known as i32 == wire)
+        .map(|(state, _)| Some(state));
+    known.ok_or_else(|| {
+        Violation::new(
+            field,
+            wire.to_string(),
+            "a state of an allocation",
+            "分配方案的状态",
+        )
+    })
 }
 
 /// Reads the percentage of an advance, where one is given.
 pub fn advance(field: &str, percent: &str) -> Result<Stage, Violation> {
-    if percent.is_empty() { Ok(Stage::Full) } else { Ok(Stage::Advance { percent: parse_decimal(field, percent)? }) }
+    if percent.is_empty() {
+        Ok(Stage::Full)
+    } else {
+        Ok(Stage::Advance {
+            percent: parse_decimal(field, percent)?,
+        })
+    }
 }
 
 /// Reads the stage of a run with what belongs to it.
@@ -48,13 +64,22 @@ pub fn stage(wire: i32, advance_percent: &str, settles: &str) -> Result<Stage, V
         }
         Ok(pb::AllocationStage::Advance) => {
             unused("settles", settles)?;
-            Ok(Stage::Advance { percent: parse_decimal("advance_percent", advance_percent)? })
+            Ok(Stage::Advance {
+                percent: parse_decimal("advance_percent", advance_percent)?,
+            })
         }
         Ok(pb::AllocationStage::Settlement) => {
             unused("advance_percent", advance_percent)?;
-            Ok(Stage::Settlement { advance: names::allocation("settles", settles)? })
+            Ok(Stage::Settlement {
+                advance: names::allocation("settles", settles)?,
+            })
         }
-        Err(_) => Err(Violation::new("stage", wire.to_string(), "a stage of an allocation", "分配阶段")),
+        Err(_) => Err(Violation::new(
+            "stage",
+            wire.to_string(),
+            "a stage of an allocation",
+            "分配阶段",
+        )),
     }
 }
 
@@ -74,10 +99,21 @@ pub fn from_run(run: &Run, lines: bool) -> Result<pb::Allocation, Error> {
         approved: optional_signature(run.approved.as_ref())?,
         issued: optional_signature(run.issued.as_ref())?,
         superseded: optional_signature(run.superseded.as_ref())?,
-        replacement: run.replacement.as_ref().map(RunId::resource_name).unwrap_or_default(),
+        replacement: run
+            .replacement
+            .as_ref()
+            .map(RunId::resource_name)
+            .unwrap_or_default(),
         ..from_result(&run.inputs, &run.outcome)
     };
-    Ok(if lines { described } else { pb::Allocation { lines: Vec::new(), ..described } })
+    Ok(if lines {
+        described
+    } else {
+        pb::Allocation {
+            lines: Vec::new(),
+            ..described
+        }
+    })
 }
 
 /// Writes a computation that is not stored.
@@ -91,11 +127,21 @@ fn from_result(inputs: &RunInputs, outcome: &Outcome) -> pb::Allocation {
         Stage::Advance { .. } => pb::AllocationStage::Advance,
         Stage::Settlement { .. } => pb::AllocationStage::Settlement,
     };
-    let stored = |revision: u32, name: String| if revision == 0 { String::new() } else { format!("{name}/revisions/{revision}") };
+    let stored = |revision: u32, name: String| {
+        if revision == 0 {
+            String::new()
+        } else {
+            format!("{name}/revisions/{revision}")
+        }
+    };
     let total = outcome.total();
     pb::Allocation {
         stage: stage.into(),
-        advance_percent: inputs.stage.advance_percent().map(|percent| percent.to_string()).unwrap_or_default(),
+        advance_percent: inputs
+            .stage
+            .advance_percent()
+            .map(|percent| percent.to_string())
+            .unwrap_or_default(),
         settles: match &inputs.stage {
             Stage::Settlement { advance } => advance.resource_name(),
             _ => String::new(),
@@ -124,7 +170,11 @@ fn from_result(inputs: &RunInputs, outcome: &Outcome) -> pb::Allocation {
 }
 
 fn named(amount: &NamedAmount) -> pb::NamedAmount {
-    pb::NamedAmount { id: amount.id.clone(), name: Some(localized(&amount.name)), amount: amount.amount.to_string() }
+    pb::NamedAmount {
+        id: amount.id.clone(),
+        name: Some(localized(&amount.name)),
+        amount: amount.amount.to_string(),
+    }
 }
 
 fn from_line(line: &Line, total: Money) -> pb::AllocationLine {
@@ -160,20 +210,30 @@ fn placement(code: &str) -> i32 {
 /// Writes a comparison.
 pub fn from_comparison(comparison: &Comparison) -> pb::CompareAllocationsResponse {
     let amount = |amount: Option<Money>| amount.map(|amount| amount.to_string()).unwrap_or_default();
-    let differences = comparison.differences.iter().map(|difference| pb::AllocationDifference {
-        region: names::of_region(&difference.region),
-        region_name: Some(localized(&Bilingual::new(&difference.name_en, &difference.name_zh))),
-        before: amount(difference.before),
-        after: amount(difference.after),
-        change: difference.change.to_string(),
-        change_percent: difference.change_percent.clone(),
-    });
+    let differences = comparison
+        .differences
+        .iter()
+        .map(|difference| pb::AllocationDifference {
+            region: names::of_region(&difference.region),
+            region_name: Some(localized(&Bilingual::new(
+                &difference.name_en,
+                &difference.name_zh,
+            ))),
+            before: amount(difference.before),
+            after: amount(difference.after),
+            change: difference.change.to_string(),
+            change_percent: difference.change_percent.clone(),
+        });
     pb::CompareAllocationsResponse {
         differences: differences.collect(),
         inputs: comparison.inputs.clone(),
         total_before: comparison.total_before.to_string(),
         total_after: comparison.total_after.to_string(),
-        total_change: comparison.total_after.checked_sub(comparison.total_before).unwrap_or_default().to_string(),
+        total_change: comparison
+            .total_after
+            .checked_sub(comparison.total_before)
+            .unwrap_or_default()
+            .to_string(),
     }
 }
 
@@ -202,7 +262,10 @@ pub fn from_explanation(explanation: Explanation) -> pb::Explanation {
 fn input(trace: InputTrace) -> pb::ExplanationInput {
     pb::ExplanationInput {
         indicator: format!("indicators/{}", trace.indicator),
-        indicator_name: Some(pb::LocalizedText { zh: trace.name_zh, en: trace.name_en }),
+        indicator_name: Some(pb::LocalizedText {
+            zh: trace.name_zh,
+            en: trace.name_en,
+        }),
         year: trace.year,
         value: trace.value,
         unit: trace.unit,

@@ -23,9 +23,18 @@ pub fn document(message: pb::FormulaDocument) -> Document {
             clause: legal_basis.clause,
             illustrative: legal_basis.illustrative,
         },
-        rounding: RoundingText { unit: rounding.unit, method: rounding.method, tail: rounding.tail },
+        rounding: RoundingText {
+            unit: rounding.unit,
+            method: rounding.method,
+            tail: rounding.tail,
+        },
         parameters: (message.parameters.into_iter())
-            .map(|p| ParameterText { name: p.name, value: Exact(p.value), unit: p.unit, note: p.note })
+            .map(|p| ParameterText {
+                name: p.name,
+                value: Exact(p.value),
+                unit: p.unit,
+                note: p.note,
+            })
             .collect(),
         set_asides: (message.set_asides.into_iter())
             .map(|s| SetAsideText {
@@ -88,7 +97,12 @@ pub fn from_document(document: Document) -> pb::FormulaDocument {
             tail: document.rounding.tail,
         }),
         parameters: (document.parameters.into_iter())
-            .map(|p| pb::Parameter { name: p.name, value: p.value.0, unit: p.unit, note: p.note })
+            .map(|p| pb::Parameter {
+                name: p.name,
+                value: p.value.0,
+                unit: p.unit,
+                note: p.note,
+            })
             .collect(),
         set_asides: (document.set_asides.into_iter())
             .map(|s| pb::SetAside {
@@ -136,7 +150,10 @@ pub fn from_document(document: Document) -> pb::FormulaDocument {
 
 /// Writes a revision.
 pub fn from_revision(revision: FormulaRevision) -> Result<pb::FormulaRevision, Error> {
-    let name = FormulaId { id: revision.document.id.clone(), revision: Some(revision.revision) };
+    let name = FormulaId {
+        id: revision.document.id.clone(),
+        revision: Some(revision.revision),
+    };
     Ok(pb::FormulaRevision {
         name: name.resource_name(),
         digest: revision.digest.as_str().to_owned(),

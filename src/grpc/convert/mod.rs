@@ -11,7 +11,10 @@ use crate::domain::allocation::Signature;
 use crate::domain::error::{Bilingual, Error};
 
 pub(super) fn signature(signature: &Signature) -> Result<pb::Signature, Error> {
-    Ok(pb::Signature { principal: signature.by.as_str().to_owned(), time: clock::format(signature.at)? })
+    Ok(pb::Signature {
+        principal: signature.by.as_str().to_owned(),
+        time: clock::format(signature.at)?,
+    })
 }
 
 pub(super) fn optional_signature(present: Option<&Signature>) -> Result<Option<pb::Signature>, Error> {
@@ -19,5 +22,8 @@ pub(super) fn optional_signature(present: Option<&Signature>) -> Result<Option<p
 }
 
 pub(super) fn localized(text: &Bilingual) -> pb::LocalizedText {
-    pb::LocalizedText { zh: text.zh.clone(), en: text.en.clone() }
+    pb::LocalizedText {
+        zh: text.zh.clone(),
+        en: text.en.clone(),
+    }
 }

@@ -7,16 +7,36 @@ use crate::domain::error::Violation;
 use crate::domain::region::RegionCode;
 use crate::domain::statistics::{DataSetId, IndicatorCode};
 
-fn parts<'n>(field: &str, name: &'n str, collection: &str, revisions: bool) -> Result<(&'n str, Option<u32>), Violation> {
+fn parts<'n>(
+    field: &str,
+    name: &'n str,
+    collection: &str,
+    revisions: bool,
+) -> Result<(&'n str, Option<u32>), Violation> {
     let refused = || {
-        let form = if revisions { format!("{collection}/ID or {collection}/ID/revisions/N") } else { format!("{collection}/ID") };
-        Violation::new(field, name, format!("a resource name {form}"), format!("资源名 {form}"))
+        let form = if revisions {
+            format!("{collection}/ID or {collection}/ID/revisions/N")
+        } else {
+            format!("{collection}/ID")
+        };
+        Violation::new(
+            field,
+            name,
+            format!("a resource name {form}"),
+            format!("资源名 {form}"),
+        )
     };
-    let rest = name.strip_prefix(collection).and_then(|rest| rest.strip_prefix('/')).ok_or_else(refused)?;
+    let rest = name
+        .strip_prefix(collection)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .ok_or_else(refused)?;
     match rest.split_once('/') {
         None if !rest.is_empty() => Ok((rest, None)),
         Some((id, tail)) if revisions && !id.is_empty() => {
-            let number = tail.strip_prefix("revisions/").and_then(|number| number.parse().ok()).filter(|number| *number > 0);
+            let number = tail
+                .strip_prefix("revisions/")
+                .and_then(|number| number.parse().ok())
+                .filter(|number| *number > 0);
             Ok((id, Some(number.ok_or_else(refused)?)))
         }
         _ => Err(refused()),
@@ -30,7 +50,11 @@ pub fn region(field: &str, name: &str) -> Result<RegionCode, Violation> {
 
 /// `regions/{code}`, or nothing.
 pub fn optional_region(field: &str, name: &str) -> Result<Option<RegionCode>, Violation> {
-    if name.is_empty() { Ok(None) } else { region(field, name).map(Some) }
+    if name.is_empty() {
+        Ok(None)
+    } else {
+        region(field, name).map(Some)
+    }
 }
 
 /// The name of a region.
@@ -51,14 +75,20 @@ pub fn data_set(field: &str, name: &str) -> Result<DataSetId, Violation> {
 /// `dataSets/{id}`, the newest revision, or `dataSets/{id}/revisions/{n}`.
 pub fn data_set_revision(field: &str, name: &str) -> Result<(DataSetId, AsOf), Violation> {
     let (id, revision) = parts(field, name, "dataSets", true)?;
-    Ok((DataSetId::parse(field, id)?, revision.map_or(AsOf::Newest, AsOf::Revision)))
+    Ok((
+        DataSetId::parse(field, id)?,
+        revision.map_or(AsOf::Newest, AsOf::Revision),
+    ))
 }
 
 /// `formulas/{id}`, the newest revision, or `formulas/{id}/revisions/{n}`.
 pub fn formula(field: &str, name: &str) -> Result<FormulaId, Violation> {
     let (id, revision) = parts(field, name, "formulas", true)?;
     DataSetId::parse(field, id)?;
-    Ok(FormulaId { id: id.to_owned(), revision })
+    Ok(FormulaId {
+        id: id.to_owned(),
+        revision,
+    })
 }
 
 /// `funds/{id}`.
@@ -77,8 +107,20 @@ mod tests {
 
     #[test]
     fn reads_names_and_refuses_others() {
-        assert_eq!(data_set_revision("n", "dataSets/a/revisions/3").unwrap().1, AsOf::Revision(3));
-        for name in ["", "dataSets", "dataSets/", "dataSets/a/", "dataSets/a/revisions/0", "dataSets/a/b/c", "regions/x", "dataSets/a/revisions/-1"] {
+        assert_eq!(
+            data_set_revision("n", "dataSets/a/revisions/3").unwrap().1,
+            AsOf::Revision(3)
+        );
+        for name in [
+            "",
+            "dataSets",
+            "dataSets/",
+            "dataSets/a/",
+            "dataSets/a/revisions/0",
+            "dataSets/a/b/c",
+            "regions/x",
+            "dataSets/a/revisions/-1",
+        ] {
             assert!(data_set_revision("n", name).is_err(), "{name}");
         }
         assert!(region("n", "regions/411000/revisions/1").is_err());

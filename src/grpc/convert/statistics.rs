@@ -5,7 +5,9 @@ use crate::app::records::{DataSet, DataSetRevision};
 use crate::app::statistics::data_set_name;
 use crate::domain::error::{Error, Violation};
 use crate::domain::region::{Region, RegionCode, RegionKind};
-use crate::domain::statistics::{Indicator, IndicatorCode, MAX_DIGITS, Observation, ObservationRow, parse_decimal};
+use crate::domain::statistics::{
+    Indicator, IndicatorCode, MAX_DIGITS, Observation, ObservationRow, parse_decimal,
+};
 use crate::domain::unit::Unit;
 use crate::grpc::pb;
 use rust_decimal::Decimal;
@@ -21,7 +23,11 @@ const KINDS: [(RegionKind, pb::RegionKind); 7] = [
 ];
 
 /// A list of messages, each read with the path of its place.
-pub fn list<M, T>(field: &str, messages: Vec<M>, read: impl Fn(&str, M) -> Result<T, Vec<Violation>>) -> Result<Vec<T>, Error> {
+pub fn list<M, T>(
+    field: &str,
+    messages: Vec<M>,
+    read: impl Fn(&str, M) -> Result<T, Vec<Violation>>,
+) -> Result<Vec<T>, Error> {
     let mut violations = Vec::new();
     let mut items = Vec::with_capacity(messages.len());
     for (at, message) in messages.into_iter().enumerate() {
@@ -30,7 +36,11 @@ pub fn list<M, T>(field: &str, messages: Vec<M>, read: impl Fn(&str, M) -> Resul
             Err(found) => violations.extend(found),
         }
     }
-    if violations.is_empty() { Ok(items) } else { Err(violations.into()) }
+    if violations.is_empty() {
+        Ok(items)
+    } else {
+        Err(violations.into())
+    }
 }
 
 fn display_names(path: &str, zh: &str, en: &str) -> Result<(), Violation> {
@@ -49,9 +59,17 @@ fn display_names(path: &str, zh: &str, en: &str) -> Result<(), Violation> {
 /// Reads a region.
 pub fn region(path: &str, message: pb::Region) -> Result<Region, Vec<Violation>> {
     let read = || -> Result<Region, Violation> {
-        let kind = KINDS.into_iter().find(|(_, wire)| *wire as i32 == message.kind).map(|(kind, _)| kind);
+        let kind = KINDS
+            .into_iter()
+            .find(|(_, wire)| *wire as i32 == message.kind)
+            .map(|(kind, _)| kind);
         let kind = kind.ok_or_else(|| {
-            Violation::new(format!("{path}.kind"), message.kind.to_string(), "a kind of region", "地区类型")
+            Violation::new(
+                format!("{path}.kind"),
+                message.kind.to_string(),
+                "a kind of region",
+                "地区类型",
+            )
         })?;
         display_names(path, &message.display_name_zh, &message.display_name_en)?;
         Ok(Region {
@@ -68,7 +86,10 @@ pub fn region(path: &str, message: pb::Region) -> Result<Region, Vec<Violation>>
 
 /// Writes a region.
 pub fn from_region(region: &Region) -> pb::Region {
-    let kind = KINDS.into_iter().find(|(kind, _)| *kind == region.kind).map_or(pb::RegionKind::Other, |(_, wire)| wire);
+    let kind = KINDS
+        .into_iter()
+        .find(|(kind, _)| *kind == region.kind)
+        .map_or(pb::RegionKind::Other, |(_, wire)| wire);
     pb::Region {
         name: names::of_region(&region.code),
         display_name_zh: region.name_zh.clone(),
@@ -82,13 +103,22 @@ pub fn from_region(region: &Region) -> pb::Region {
 /// Reads an indicator.
 pub fn indicator(path: &str, message: pb::Indicator) -> Result<Indicator, Vec<Violation>> {
     let limit = |key: &str, text: &str| -> Result<Option<Decimal>, Violation> {
-        if text.is_empty() { Ok(None) } else { parse_decimal(&format!("{path}.{key}"), text).map(Some) }
+        if text.is_empty() {
+            Ok(None)
+        } else {
+            parse_decimal(&format!("{path}.{key}"), text).map(Some)
+        }
     };
     let read = || -> Result<Indicator, Violation> {
         display_names(path, &message.display_name_zh, &message.display_name_en)?;
         if message.decimals as usize > MAX_DIGITS {
             let field = format!("{path}.decimals");
-            return Err(Violation::new(field, message.decimals.to_string(), format!("0 to {MAX_DIGITS}"), format!("0 至 {MAX_DIGITS}")));
+            return Err(Violation::new(
+                field,
+                message.decimals.to_string(),
+                format!("0 to {MAX_DIGITS}"),
+                format!("0 至 {MAX_DIGITS}"),
+            ));
         }
         Ok(Indicator {
             code: names::indicator(&format!("{path}.name"), &message.name)?,
@@ -137,7 +167,11 @@ pub fn from_data_set(data_set: &DataSet) -> Result<pb::DataSet, Error> {
 /// Writes a data set revision.
 pub fn from_data_set_revision(revision: &DataSetRevision) -> Result<pb::DataSetRevision, Error> {
     Ok(pb::DataSetRevision {
-        name: format!("{}/revisions/{}", data_set_name(&revision.data_set), revision.revision),
+        name: format!(
+            "{}/revisions/{}",
+            data_set_name(&revision.data_set),
+            revision.revision
+        ),
         digest: revision.digest.as_str().to_owned(),
         created: Some(signature(&revision.created)?),
         added: revision.added,
@@ -148,14 +182,46 @@ pub fn from_data_set_revision(revision: &DataSetRevision) -> Result<pb::DataSetR
 
 /// Reads a row.
 pub fn row(message: pb::ObservationRow) -> ObservationRow {
-    let pb::ObservationRow { line, region, indicator, year, value, unit, source } = message;
-    ObservationRow { line, region, indicator, year, value, unit, source }
+    let pb::ObservationRow {
+        line,
+        region,
+        indicator,
+        year,
+        value,
+        unit,
+        source,
+    } = message;
+    ObservationRow {
+        line,
+        region,
+        indicator,
+        year,
+        value,
+        unit,
+        source,
+    }
 }
 
 /// Writes a row.
 pub fn from_row(row: ObservationRow) -> pb::ObservationRow {
-    let ObservationRow { line, region, indicator, year, value, unit, source } = row;
-    pb::ObservationRow { line, region, indicator, year, value, unit, source }
+    let ObservationRow {
+        line,
+        region,
+        indicator,
+        year,
+        value,
+        unit,
+        source,
+    } = row;
+    pb::ObservationRow {
+        line,
+        region,
+        indicator,
+        year,
+        value,
+        unit,
+        source,
+    }
 }
 
 /// Writes an observation.
