@@ -42,11 +42,13 @@ pub fn parse_decimal(field: &str, text: &str) -> Result<Decimal, Violation> {
         return Err(refused());
     }
     let sign = if ascii.starts_with('-') { "-" } else { "" };
-    let canonical = format!(
-        "{sign}{}.{}",
-        if whole.is_empty() { "0" } else { whole },
-        if fraction.is_empty() { "0" } else { fraction }
-    );
+    let whole = if whole.is_empty() { "0" } else { whole };
+    // No ".0" after a whole number of 28 digits: it would be one digit too many.
+    let canonical = if fraction.is_empty() {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{fraction}")
+    };
     Decimal::from_str_exact(&canonical)
         .map(|value| value.normalize())
         .map_err(|_| refused())

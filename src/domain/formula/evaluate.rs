@@ -31,7 +31,8 @@ pub struct Pool {
     ///
     /// Sums that the formula states in yuan (set-asides, fixed components, rates, absolute and
     /// per-head bounds) and percentages of last year's amount are scaled by the same percentage, so
-    /// that the advance is the whole in small.
+    /// that the advance is the whole in small. The advance itself, set-asides and fixed components
+    /// are rounded down to the unit.
     pub advance_percent: Option<Decimal>,
 }
 
@@ -242,6 +243,7 @@ fn bounds_result(filled: &Filled<'_>) -> BoundsResult {
 struct MoneySplit {
     /// 1, or the advance's part of it.
     scale: Fraction,
+    is_advance: bool,
     allocated_now: Money,
     set_asides: Vec<Money>,
     tail: Money,
@@ -273,13 +275,8 @@ impl MoneySplit {
                 )]);
             }
         };
-        // Scaled sums are rounded down to the unit, so that what they leave is whole units too.
         let whole_units = |amount: Money, factor: &Fraction| {
-            let units = Fraction::new(amount.fen().into(), unit.into())
-                .times(factor)
-                .floor_i64()
-                .unwrap_or(0);
-            money(units, unit)
+            money(scaled_units(amount, unit, factor).unwrap_or(0), unit)
         };
         let allocated_now = match pool.advance_percent {
             None => pool.total,
@@ -325,12 +322,20 @@ impl MoneySplit {
         let distributable = left.checked_sub(tail).unwrap_or_default();
         Ok(Self {
             scale,
+            is_advance: pool.advance_percent.is_some(),
             allocated_now,
             set_asides,
             tail,
             distributable,
         })
     }
+}
+
+/// A scaled sum, rounded down to the unit, so that what it leaves is whole units too.
+fn scaled_units(amount: Money, unit: i64, factor: &Fraction) -> Option<i64> {
+    Fraction::new(amount.fen().into(), unit.into())
+        .times(factor)
+        .floor_i64()
 }
 
 fn percentage(percent: Decimal) -> Fraction {
@@ -350,7 +355,11 @@ fn component_parts(
     let distributable = in_units(split.distributable);
     let fixed: Vec<Fraction> = (formula.components.iter())
         .map(|component| match component.sum {
-            Sum::Amount(amount) => in_units(amount).times(&split.scale),
+            // Rounded down like the advance itself: the sums of a formula that fixes them all fit into it.
+            Sum::Amount(amount) if split.is_advance => {
+                Fraction::whole(scaled_units(amount, unit, &split.scale).unwrap_or(0))
+            }
+            Sum::Amount(amount) => in_units(amount),
             Sum::Percent(_) => Fraction::whole(0),
         })
         .collect();
@@ -360,7 +369,7 @@ fn component_parts(
         .components
         .iter()
         .all(|component| matches!(component.sum, Sum::Amount(_)));
-    if rest < Fraction::whole(0) || (only_fixed && !rest.is_zero() && split.scale == Fraction::whole(1)) {
+    if rest < Fraction::whole(0) || (only_fixed && !rest.is_zero() && !split.is_advance) {
         return Err(vec![Violation::new(
             "components[].amount",
             format!(

@@ -1,0 +1,12 @@
+//! The tests that see the project from outside, in one binary; a module for each story.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub
+)]
+
+mod properties;
+mod reference;
