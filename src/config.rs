@@ -76,6 +76,7 @@ pub enum LogFormat {
 #[allow(missing_docs)]
 pub struct Cli {
     pub principal: String,
+    pub log_filter: String,
 }
 
 impl Config {

@@ -1,12 +1,12 @@
 //! Logs: to standard error, for people or as JSON.
 
-use crate::config::{Log, LogFormat};
+use crate::config::LogFormat;
 use crate::domain::error::{Error, Violation};
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging for the whole process; can be done once.
-pub fn start(log: &Log) -> Result<(), Error> {
-    let filter = EnvFilter::try_new(&log.filter).map_err(|error| {
+pub fn start(format: LogFormat, filter: &str) -> Result<(), Error> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
         Violation::new(
             "log.filter",
             error.to_string(),
@@ -17,7 +17,7 @@ pub fn start(log: &Log) -> Result<(), Error> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
-    let started = match log.format {
+    let started = match format {
         LogFormat::Human => builder
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .try_init(),

@@ -2,7 +2,7 @@
 
 use super::records::{DataSet, DataSetRevision};
 use super::{App, Mutation, clock};
-use crate::domain::error::{Error, Violation};
+use crate::domain::error::{Error, Faults, Violation};
 use crate::domain::region::{Region, RegionCode, check_hierarchy};
 use crate::domain::statistics::{
     Catalog, DataSetId, Indicator, Observation, ObservationKey, ObservationRow, Snapshot,
@@ -100,8 +100,14 @@ impl App {
         id: DataSetId,
         title: String,
     ) -> Result<DataSet, Error> {
-        if title.trim().is_empty() || title.chars().count() > 200 {
-            return Err(Violation::new("title", title, "1 to 200 characters", "1 至 200 个字符").into());
+        if title.trim().is_empty() || title.chars().count() > 200 || title.chars().any(char::is_control) {
+            return Err(Violation::new(
+                "title",
+                title,
+                "1 to 200 characters, no control characters",
+                "1 至 200 个字符,不含控制字符",
+            )
+            .into());
         }
         let (id, title) = (&id, &title);
         self.mutate(mutation, "CreateDataSet", |tx| async move {
@@ -164,9 +170,7 @@ impl App {
         self.mutate(mutation, "ImportObservations", |tx| async move {
             let data_set = require_data_set(&tx, id).await?;
             let catalog = Catalog::new(&tx.regions().await?, &tx.indicators().await?);
-            let checked = catalog
-                .check(rows)
-                .map_err(|violations| Error::Invalid(capped(violations)))?;
+            let checked = catalog.check(rows)?;
             let before = tx.snapshot(id, data_set.revision).await?;
             let change = Change::new(&before, checked);
             if change.new.is_empty() {
@@ -245,17 +249,12 @@ pub(super) async fn resolve(tx: &Tx, id: &DataSetId, as_of: AsOf) -> Result<u32,
 
 fn check_import<'c>(field: &str, codes: impl Iterator<Item = &'c str>) -> Result<u32, Error> {
     let mut seen = HashSet::new();
-    let mut violations = Vec::new();
+    let mut faults = Faults::default();
     let mut count = 0_usize;
     for code in codes {
         count += 1;
         if !seen.insert(code) {
-            violations.push(Violation::new(
-                field,
-                code,
-                "each code once",
-                "每个代码只能出现一次",
-            ));
+            faults.add(|| Violation::new(field, code, "each code once", "每个代码只能出现一次"));
         }
     }
     if count > MAX_IMPORT {
@@ -265,26 +264,8 @@ fn check_import<'c>(field: &str, codes: impl Iterator<Item = &'c str>) -> Result
             limit: MAX_IMPORT as u64,
         });
     }
-    if !violations.is_empty() {
-        return Err(capped(violations).into());
-    }
+    faults.finish()?;
     u32::try_from(count).map_err(Error::internal)
-}
-
-/// At most a hundred violations, and how many more there are.
-fn capped(mut violations: Vec<Violation>) -> Vec<Violation> {
-    const SHOWN: usize = 100;
-    let more = violations.len().saturating_sub(SHOWN);
-    if more > 0 {
-        violations.truncate(SHOWN);
-        violations.push(Violation::new(
-            "rows",
-            format!("{more} more faults"),
-            "the same as above",
-            "同上",
-        ));
-    }
-    violations
 }
 
 /// What an import changes.

@@ -95,7 +95,13 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     let mut overrides = arguments.set;
     overrides.extend(arguments.database.map(|url| format!("database.url={url}")));
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
-    crate::telemetry::start(&config.log)?;
+    let serves = matches!(arguments.command, Command::Serve);
+    let filter = if serves {
+        &config.log.filter
+    } else {
+        &config.cli.log_filter
+    };
+    crate::telemetry::start(config.log.format, filter)?;
     let connect = || {
         connect(
             &config,

@@ -90,6 +90,52 @@ impl fmt::Display for Violation {
     }
 }
 
+/// Violations found, at most [`Faults::SHOWN`] of them in full, the rest as a count.
+#[derive(Debug, Default)]
+pub struct Faults {
+    violations: Vec<Violation>,
+    unreported: usize,
+}
+
+impl Faults {
+    /// Most violations reported at once.
+    pub const SHOWN: usize = 100;
+
+    /// Adds one; the closure runs only if it will be shown.
+    pub fn add(&mut self, violation: impl FnOnce() -> Violation) {
+        if self.violations.len() < Self::SHOWN {
+            self.violations.push(violation());
+        } else {
+            self.unreported += 1;
+        }
+    }
+
+    /// Notes what went wrong and carries on.
+    pub fn keep<T>(&mut self, result: Result<T, Violation>) -> Option<T> {
+        result.map_err(|violation| self.add(|| violation)).ok()
+    }
+
+    /// Adds all of a list.
+    pub fn extend(&mut self, violations: Vec<Violation>) {
+        for violation in violations {
+            self.add(|| violation);
+        }
+    }
+
+    /// Nothing found, or everything that was.
+    pub fn finish(mut self) -> Result<(), Vec<Violation>> {
+        if self.violations.is_empty() {
+            return Ok(());
+        }
+        if self.unreported > 0 {
+            let found = format!("{} more like these", self.unreported);
+            self.violations
+                .push(Violation::new("", found, "the same as above", "同上"));
+        }
+        Err(self.violations)
+    }
+}
+
 fn excerpt(text: &str) -> String {
     let mut shown: String = text
         .chars()

@@ -1,7 +1,7 @@
 //! Statistics: indicators, observations with revisions, and data sets whose content has a digest.
 
 use super::digest::{Digest, DigestBuilder};
-use super::error::Violation;
+use super::error::{Faults, Violation};
 use super::region::{Region, RegionCode};
 use super::unit::Unit;
 use rust_decimal::Decimal;
@@ -139,7 +139,11 @@ pub fn parse_year(field: &str, text: &str) -> Result<i32, Violation> {
     let refused = || Violation::new(field, text, "a year from 1900 to 2200", "1900 至 2200 之间的年份");
     let ascii = half_width(text.trim());
     let digits = ascii.strip_suffix('年').unwrap_or(&ascii);
-    let year: i32 = digits.parse().map_err(|_| refused())?;
+    let year: i32 = digits
+        .parse()
+        .ok()
+        .filter(|_| digits.len() == 4)
+        .ok_or_else(refused)?;
     if (1900..=2200).contains(&year) {
         Ok(year)
     } else {
@@ -270,33 +274,34 @@ impl Catalog {
         &self,
         rows: &[ObservationRow],
     ) -> Result<Vec<(ObservationKey, Decimal, String)>, Vec<Violation>> {
-        let mut violations = Vec::new();
+        let mut faults = Faults::default();
         let mut good: Vec<(ObservationKey, Decimal, String)> = Vec::with_capacity(rows.len());
         let mut seen: HashMap<ObservationKey, u32> = HashMap::with_capacity(rows.len());
         for row in rows {
             match self.check_row(row) {
                 Ok(observation) => {
                     if let Some(first) = seen.insert(observation.0.clone(), row.line) {
-                        violations.push(Violation::new(
-                            format!("line {}, column region", row.line),
-                            format!(
-                                "{} {} {} again",
-                                observation.0.0, observation.0.1, observation.0.2
-                            ),
-                            format!("one row for a region, indicator and year; the first is on line {first}"),
-                            format!("同一地区、指标、年份只能有一行,第一行在第 {first} 行"),
-                        ));
+                        faults.add(|| {
+                            Violation::new(
+                                format!("line {}, column region", row.line),
+                                format!(
+                                    "{} {} {} again",
+                                    observation.0.0, observation.0.1, observation.0.2
+                                ),
+                                format!(
+                                    "one row for a region, indicator and year; the first is on line {first}"
+                                ),
+                                format!("同一地区、指标、年份只能有一行,第一行在第 {first} 行"),
+                            )
+                        });
                     }
                     good.push(observation);
                 }
-                Err(found) => violations.extend(found),
+                Err(found) => faults.extend(found),
             }
         }
-        if violations.is_empty() {
-            Ok(good)
-        } else {
-            Err(violations)
-        }
+        faults.finish()?;
+        Ok(good)
     }
 
     fn check_row(&self, row: &ObservationRow) -> Result<(ObservationKey, Decimal, String), Vec<Violation>> {

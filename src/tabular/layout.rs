@@ -1,7 +1,7 @@
 //! Which columns a file may have, what they may be called, and where its header is.
 
-use super::faults::Faults;
 use super::{Row, Sheet, letters};
+use crate::domain::error::Faults;
 use crate::domain::error::Violation;
 use crate::domain::statistics::half_width;
 

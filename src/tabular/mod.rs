@@ -7,7 +7,6 @@
 mod archive;
 mod csv;
 mod encoding;
-mod faults;
 mod layout;
 pub(crate) mod number;
 mod rows;
@@ -15,8 +14,7 @@ mod xlsx;
 
 pub use rows::{indicators, observation_rows, regions};
 
-use crate::domain::error::Violation;
-use faults::Faults;
+use crate::domain::error::{Faults, Violation};
 
 /// Most bytes in a file.
 pub const MAX_BYTES: usize = 64 << 20;

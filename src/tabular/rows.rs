@@ -1,8 +1,8 @@
 //! What the rows of a sheet mean: observations still as text, regions and indicators as domain values.
 
 use super::Sheet;
-use super::faults::Faults;
 use super::layout::{Found, INDICATORS, OBSERVATIONS, REGIONS};
+use crate::domain::error::Faults;
 use crate::domain::error::Violation;
 use crate::domain::region::{Region, RegionCode, RegionKind};
 use crate::domain::statistics::{Indicator, IndicatorCode, ObservationRow, half_width, parse_decimal};

@@ -125,7 +125,8 @@ impl Draw<'_> {
             3..=5 => Expr::Binary(Operator::Add, inner(self), inner(self)),
             6..=8 => Expr::Binary(Operator::Multiply, inner(self), inner(self)),
             9 => {
-                let divisor = Expr::Binary(Operator::Add, inner(self), Box::new(Expr::Number("1".to_owned())));
+                let divisor =
+                    Expr::Binary(Operator::Add, inner(self), Box::new(Expr::Number("1".to_owned())));
                 Expr::Binary(Operator::Divide, inner(self), Box::new(divisor))
             }
             10 => Expr::Binary(Operator::Divide, inner(self), inner(self)),
@@ -138,7 +139,11 @@ impl Draw<'_> {
             14 => Expr::Least(vec![*inner(self), *inner(self)]),
             15 => Expr::Share(inner(self)),
             16 => Expr::Total(inner(self)),
-            17 => Expr::If(Box::new(self.condition(shape, depth - 1)), inner(self), inner(self)),
+            17 => Expr::If(
+                Box::new(self.condition(shape, depth - 1)),
+                inner(self),
+                inner(self),
+            ),
             18 => {
                 let bounds = self.pick(&[vec!["2"], vec!["1", "3.5"], vec!["2", "10", "1000"]]);
                 let value = inner(self);
@@ -216,7 +221,11 @@ impl Draw<'_> {
         };
         let all = self.below(2) == 0;
         let regions = (0..regions).filter(|_| !all && self.below(2) == 0).collect();
-        BoundCase { floor, basis, regions }
+        BoundCase {
+            floor,
+            basis,
+            regions,
+        }
     }
 
     fn case(&mut self) -> Case {
@@ -296,7 +305,11 @@ impl Draw<'_> {
             let depth = self.below(4);
             let score = self.expr(&shape, depth);
             let mode = if self.once_in(3) {
-                let rate = if self.once_in(3) { self.expr(&shape, 1) } else { self.literal() };
+                let rate = if self.once_in(3) {
+                    self.expr(&shape, 1)
+                } else {
+                    self.literal()
+                };
                 ModeCase::Rate {
                     rate,
                     redistribute: self.below(2) == 0,
@@ -519,7 +532,9 @@ impl World {
                 let (basis, amount, percent, indicator) = match &bound.basis {
                     BasisCase::Absolute(yuan) => ("absolute", yuan.as_str(), "", String::new()),
                     BasisCase::PerHead(yuan, heads) => ("per_head", yuan.as_str(), "", heads.to_string()),
-                    BasisCase::LastYear(percent) => ("last_year", "", percent.as_str(), "last[-1]".to_owned()),
+                    BasisCase::LastYear(percent) => {
+                        ("last_year", "", percent.as_str(), "last[-1]".to_owned())
+                    }
                 };
                 BoundText {
                     kind: if bound.floor { "floor" } else { "cap" }.to_owned(),
@@ -565,10 +580,7 @@ impl World {
     }
 
     /// Runs the engine and looks at what it gives.
-    pub fn evaluate<T>(
-        &self,
-        look: impl FnOnce(Result<&Evaluation<'_>, &[Violation]>) -> T,
-    ) -> T {
+    pub fn evaluate<T>(&self, look: impl FnOnce(Result<&Evaluation<'_>, &[Violation]>) -> T) -> T {
         let formula = Formula::check(self.document.clone(), &self.indicators)
             .unwrap_or_else(|violations| panic!("{violations:#?}"));
         let snapshot = Snapshot::new(self.observations.iter().cloned());
@@ -589,7 +601,10 @@ impl World {
 }
 
 fn fields(violations: &[Violation]) -> Refusal {
-    violations.iter().map(|violation| violation.field.clone()).collect()
+    violations
+        .iter()
+        .map(|violation| violation.field.clone())
+        .collect()
 }
 
 fn rational(fraction: &Fraction) -> R {
@@ -643,8 +658,15 @@ fn equals_the_reference() {
             }
         })
     });
-    println!("{} of {CASES} cases are allocations, the others refusals", allocated.get());
-    assert!(allocated.get() > CASES / 2, "{} of {CASES} are allocations", allocated.get());
+    println!(
+        "{} of {CASES} cases are allocations, the others refusals",
+        allocated.get()
+    );
+    assert!(
+        allocated.get() > CASES / 2,
+        "{} of {CASES} are allocations",
+        allocated.get()
+    );
 }
 
 fn compare(evaluation: &Evaluation<'_>, answer: &Answer) -> TestCaseResult {

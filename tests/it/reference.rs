@@ -254,7 +254,13 @@ impl Case {
             }
             Expr::If(condition, a, b) => {
                 let (condition, a, b) = (self.truth(condition), self.number(a), self.number(b));
-                self.each(|row| if condition[row]? { a[row].clone() } else { b[row].clone() })
+                self.each(|row| {
+                    if condition[row]? {
+                        a[row].clone()
+                    } else {
+                        b[row].clone()
+                    }
+                })
             }
             Expr::Tier(value, bands, last) => {
                 let value = self.number(value);
@@ -513,13 +519,17 @@ pub fn allocate(case: &Case) -> Result<Answer, Refusal> {
             }
         }
     }
-    if limits.iter().any(|(low, high)| low > high && *high < whole(total)) {
+    if limits
+        .iter()
+        .any(|(low, high)| low > high && *high < whole(total))
+    {
         wrong.insert("bounds".to_owned());
     }
     if !wrong.is_empty() {
         return Err(wrong);
     }
-    let quotas = refill(&exact, &limits, &whole(total)).ok_or_else(|| BTreeSet::from(["bounds".to_owned()]))?;
+    let quotas =
+        refill(&exact, &limits, &whole(total)).ok_or_else(|| BTreeSet::from(["bounds".to_owned()]))?;
     let limits: Vec<(i64, i64)> = limits
         .iter()
         .map(|(low, high)| (floor(low), floor(high)))
@@ -596,7 +606,7 @@ pub fn refill(amounts: &[R], limits: &[(R, R)], total: &R) -> Option<Vec<R>> {
     let low = sum(&breaks[reached - 1]);
     let part = (total - &low) / (high - &low);
     Some(at(
-        &(&breaks[reached - 1] + part * (&breaks[reached] - &breaks[reached - 1])),
+        &(&breaks[reached - 1] + part * (&breaks[reached] - &breaks[reached - 1]))
     ))
 }
 

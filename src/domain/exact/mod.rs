@@ -1,9 +1,9 @@
 //! Exact arithmetic for whole columns of regions, and the enclosures that make it fast.
 //!
-//! - [`column`]: what a score expression evaluates to; exact rationals that share a denominator where they can.
-//! - [`fraction`]: unreduced fractions, for sums and comparisons.
-//! - [`amounts`]: each region's exact amount, as a sum over components of score times multiplier.
-//! - [`enclosure`]: fixed-point intervals that provably contain an exact value. Decisions are taken
+//! - [`mod@column`]: what a score expression evaluates to; exact rationals that share a denominator where they can.
+//! - [`mod@fraction`]: unreduced fractions, for sums and comparisons.
+//! - [`mod@amounts`]: each region's exact amount, as a sum over components of score times multiplier.
+//! - [`mod@enclosure`]: fixed-point intervals that provably contain an exact value. Decisions are taken
 //!   on the interval where it is clear of the threshold, and on big rationals where it is not
 //!   (filtered exact predicates: J. R. Shewchuk, *Adaptive Precision Floating-Point Arithmetic and
 //!   Fast Robust Geometric Predicates*, 1997). Either way the answer is that of rational arithmetic.

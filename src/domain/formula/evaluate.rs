@@ -12,9 +12,9 @@
 use super::bounds::{Filled, Infeasible, Placement, fill};
 use super::check::{Basis, BoundKind, Formula, Mode, Remainder, Sum};
 use super::expression::{Expression, Node, NodeId, Operation};
-use super::inputs::{Inputs, Report};
+use super::inputs::Inputs;
 use crate::domain::apportion::{Apportionment, Limits, Unsolvable, apportion};
-use crate::domain::error::Violation;
+use crate::domain::error::{Faults, Violation};
 use crate::domain::exact::amounts::{Amounts, Part, Payout};
 use crate::domain::exact::column::ValueTooLarge;
 use crate::domain::exact::{Column, Fraction, rational};
@@ -223,7 +223,7 @@ pub fn evaluate<'a>(
 /// Checks that every expression has a value of zero or more in every region, whatever the pool.
 pub fn check_scores(formula: &Formula, inputs: &Inputs<'_>) -> Result<(), Vec<Violation>> {
     let evaluator = Evaluator { formula, inputs };
-    let mut report = Report::default();
+    let mut report = Faults::default();
     for (field, expression) in formula.expressions() {
         evaluator.checked(&field, expression, &mut report);
     }
@@ -275,9 +275,8 @@ impl MoneySplit {
                 )]);
             }
         };
-        let whole_units = |amount: Money, factor: &Fraction| {
-            money(scaled_units(amount, unit, factor).unwrap_or(0), unit)
-        };
+        let whole_units =
+            |amount: Money, factor: &Fraction| money(scaled_units(amount, unit, factor).unwrap_or(0), unit);
         let allocated_now = match pool.advance_percent {
             None => pool.total,
             Some(_) => whole_units(pool.total, &scale),
@@ -397,7 +396,7 @@ fn component_parts(
         });
     }
 
-    let mut report = Report::default();
+    let mut report = Faults::default();
     let evaluator = Evaluator { formula, inputs };
     let factors: Vec<Option<Column>> = (formula.adjustments.iter().enumerate())
         .map(|(at, adjustment)| {
@@ -492,7 +491,7 @@ fn component_parts(
             .collect::<Vec<_>>(),
     );
 
-    let mut report = Report::default();
+    let mut report = Faults::default();
     let mut results = Vec::with_capacity(scored.len());
     let mut finished = Vec::with_capacity(scored.len());
     for (
@@ -578,7 +577,7 @@ enum Value {
 
 impl Evaluator<'_> {
     /// The value for each region; every region must have one, zero or more.
-    fn checked(&self, field: &str, expression: &Expression, report: &mut Report) -> Option<Column> {
+    fn checked(&self, field: &str, expression: &Expression, report: &mut Faults) -> Option<Column> {
         let column = match self.value(expression) {
             Ok(column) => column.spread(self.inputs.regions.len()),
             Err(too_large) => {
@@ -725,7 +724,7 @@ fn limits(
     let mut limits = vec![Limits { low: 0, high: total }; inputs.regions.len()];
     let evaluator = Evaluator { formula, inputs };
     let yuan_in_units = Fraction::new(100.into(), formula.unit.fen().into()).times(&split.scale);
-    let mut report = Report::default();
+    let mut report = Faults::default();
     for (at, bound) in formula.bounds.iter().enumerate() {
         let field = format!("bounds[{at}].indicator");
         // Yuan for each unit of the measure.

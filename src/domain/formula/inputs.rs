@@ -1,7 +1,7 @@
 //! The observations a formula needs, bound to the regions and the base year of a run.
 
 use super::check::Formula;
-use crate::domain::error::Violation;
+use crate::domain::error::{Faults, Violation};
 use crate::domain::exact::Column;
 use crate::domain::region::Region;
 use crate::domain::statistics::{Indicator, IndicatorCode, Observation, Snapshot};
@@ -10,8 +10,6 @@ use std::collections::BTreeMap;
 
 /// Most regions in one run.
 pub const MAX_REGIONS: usize = 100_000;
-/// Most violations reported at once; the rest are counted.
-pub const MAX_REPORTED: usize = 100;
 
 /// An indicator's values for all regions, in its base unit (万人 counts as 10,000 persons, 5 % as 0.05).
 #[derive(Debug)]
@@ -55,7 +53,7 @@ impl<'a> Inputs<'a> {
                 format!("1 至 {MAX_REGIONS} 个地区"),
             )]);
         }
-        let mut report = Report::default();
+        let mut report = Faults::default();
         for pair in sorted.windows(2) {
             if pair[0].code == pair[1].code {
                 report.add(|| {
@@ -151,7 +149,7 @@ fn observations<'a>(
     year: i32,
     snapshot: &'a Snapshot,
     regions: &[&Region],
-    report: &mut Report,
+    report: &mut Faults,
 ) -> Vec<&'a Observation> {
     let mut found = Vec::with_capacity(regions.len());
     let mut series = snapshot
@@ -179,36 +177,4 @@ fn observations<'a>(
         }
     }
     found
-}
-
-/// Violations found, at most [`MAX_REPORTED`] of them in full.
-#[derive(Default)]
-pub(super) struct Report {
-    violations: Vec<Violation>,
-    unreported: usize,
-}
-
-impl Report {
-    pub(super) fn add(&mut self, violation: impl FnOnce() -> Violation) {
-        if self.violations.len() < MAX_REPORTED {
-            self.violations.push(violation());
-        } else {
-            self.unreported += 1;
-        }
-    }
-
-    pub(super) fn finish(mut self) -> Result<(), Vec<Violation>> {
-        if self.violations.is_empty() {
-            return Ok(());
-        }
-        if self.unreported > 0 {
-            self.violations.push(Violation::new(
-                "",
-                format!("{} more like these", self.unreported),
-                "the same as above",
-                "同上",
-            ));
-        }
-        Err(self.violations)
-    }
 }

@@ -1,12 +1,12 @@
 //! Formulas: how a pool is divided among regions, as a document with a legal basis.
 //!
-//! - [`document`]: the formula as written; its digest.
-//! - [`expression`]: the language of scores.
-//! - [`check`]: from document to [`Formula`], everything that can be checked without data.
-//! - [`inputs`]: the observations a formula needs, bound to regions and years.
-//! - [`evaluate`]: the amounts, exact, then whole.
-//! - [`bounds`]: floors and caps by proportional refill.
-//! - [`trace`]: why each amount is what it is.
+//! - [`mod@document`]: the formula as written; its digest.
+//! - [`mod@expression`]: the language of scores.
+//! - [`mod@check`]: from document to [`Formula`], everything that can be checked without data.
+//! - [`mod@inputs`]: the observations a formula needs, bound to regions and years.
+//! - [`mod@evaluate`]: the amounts, exact, then whole.
+//! - [`mod@bounds`]: floors and caps by proportional refill.
+//! - [`mod@trace`]: why each amount is what it is.
 
 pub mod bounds;
 pub mod check;

@@ -288,66 +288,64 @@ fn sentence(evaluation: &Evaluation<'_>, explanation: &Explanation) -> Bilingual
         } else {
             format!("{} = {}", trace.substituted, trace.score)
         };
-        let factor_en: String = trace
+        let factors_en: String = trace
             .factors
             .iter()
             .map(|f| format!(", times {} {}", f.name.en, f.value))
             .collect();
-        let factor_zh: String = trace
+        let factors_zh: String = trace
             .factors
             .iter()
             .map(|f| format!(",乘以{} {}", f.name.zh, f.value))
             .collect();
-        match component.mode {
-            Mode::Share => {
-                en.push(format!(
-                    "{}: score {value}{factor_en}, {} of {} in all ({} %) of {} yuan gives {}",
-                    trace.name.en,
-                    trace.adjusted_score,
-                    trace.score_sum,
-                    trace.share_percent,
-                    trace.pool,
-                    trace.amount_decimal
-                ));
-                zh.push(format!(
-                    "{}:得分 {value}{factor_zh},占全部 {} 中的 {}({} %),资金 {} 元,应得 {} 元",
-                    trace.name.zh,
-                    trace.score_sum,
-                    trace.adjusted_score,
-                    trace.share_percent,
-                    trace.pool,
-                    trace.amount_decimal
-                ));
-            }
-            Mode::Rate { .. } => {
-                let short = result
+        // Where nothing was adjusted the score is the one that counts, and is not said twice.
+        let adjusted = if trace.factors.is_empty() {
+            String::new()
+        } else {
+            format!(" = {}", trace.adjusted_score)
+        };
+        let (division_en, division_zh) = (
+            format!(
+                "of {} in all is {} % of {} yuan",
+                trace.score_sum, trace.share_percent, trace.pool
+            ),
+            format!(
+                "占合计 {} 的 {}%,资金 {} 元",
+                trace.score_sum, trace.share_percent, trace.pool
+            ),
+        );
+        let (how_en, how_zh) = match component.mode {
+            Mode::Share => (division_en, division_zh),
+            Mode::Rate { .. }
+                if result
                     .claimed
                     .as_ref()
-                    .is_some_and(|claimed| *claimed > result.pool);
-                let (cut_en, cut_zh) = if short {
-                    (
-                        format!(
-                            ", scaled down because {} yuan is less than the {} claimed",
-                            trace.pool, trace.claimed
-                        ),
-                        format!(
-                            ",因资金 {} 元少于应补 {} 元而同比例核减",
-                            trace.pool, trace.claimed
-                        ),
-                    )
-                } else {
-                    (String::new(), String::new())
-                };
-                en.push(format!(
-                    "{}: {value}{factor_en} at {} yuan each{cut_en} gives {}",
-                    trace.name.en, trace.rate, trace.amount_decimal
-                ));
-                zh.push(format!(
-                    "{}:{value}{factor_zh},每单位 {} 元{cut_zh},应得 {} 元",
-                    trace.name.zh, trace.rate, trace.amount_decimal
-                ));
+                    .is_some_and(|claimed| *claimed > result.pool) =>
+            {
+                (
+                    format!(
+                        "at {} yuan each; {} yuan is less than the {} claimed, so its {division_en}",
+                        trace.rate, trace.pool, trace.claimed
+                    ),
+                    format!(
+                        "每单位 {} 元;资金 {} 元少于应补合计 {} 元,同比例核减,{division_zh}",
+                        trace.rate, trace.pool, trace.claimed
+                    ),
+                )
             }
-        }
+            Mode::Rate { .. } => (
+                format!("at {} yuan each", trace.rate),
+                format!("每单位 {} 元", trace.rate),
+            ),
+        };
+        en.push(format!(
+            "{}: {value}{factors_en}{adjusted}, {how_en}: {}",
+            trace.name.en, trace.amount_decimal
+        ));
+        zh.push(format!(
+            "{}:{value}{factors_zh}{adjusted},{how_zh},得 {} 元",
+            trace.name.zh, trace.amount_decimal
+        ));
     }
     match explanation.placement.as_str() {
         "floor" => {

@@ -3,7 +3,7 @@
 use super::{names, signature};
 use crate::app::records::{DataSet, DataSetRevision};
 use crate::app::statistics::data_set_name;
-use crate::domain::error::{Error, Violation};
+use crate::domain::error::{Error, Faults, Violation};
 use crate::domain::region::{Region, RegionCode, RegionKind};
 use crate::domain::statistics::{
     Indicator, IndicatorCode, MAX_DIGITS, Observation, ObservationRow, parse_decimal,
@@ -28,19 +28,16 @@ pub fn list<M, T>(
     messages: Vec<M>,
     read: impl Fn(&str, M) -> Result<T, Vec<Violation>>,
 ) -> Result<Vec<T>, Error> {
-    let mut violations = Vec::new();
+    let mut faults = Faults::default();
     let mut items = Vec::with_capacity(messages.len());
     for (at, message) in messages.into_iter().enumerate() {
         match read(&format!("{field}[{at}]"), message) {
             Ok(item) => items.push(item),
-            Err(found) => violations.extend(found),
+            Err(found) => faults.extend(found),
         }
     }
-    if violations.is_empty() {
-        Ok(items)
-    } else {
-        Err(violations.into())
-    }
+    faults.finish()?;
+    Ok(items)
 }
 
 fn display_names(path: &str, zh: &str, en: &str) -> Result<(), Violation> {
@@ -53,6 +50,21 @@ fn display_names(path: &str, zh: &str, en: &str) -> Result<(), Violation> {
         format!("{zh} / {en}"),
         "a Chinese or English name, each at most 200 characters",
         "中文或英文名称,各至多 200 个字符",
+    ))
+}
+
+/// Longest note or description, in characters.
+const MAX_REMARK: usize = 2_000;
+
+fn remark(field: &str, text: &str) -> Result<String, Violation> {
+    if text.chars().count() <= MAX_REMARK && !text.chars().any(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    Err(Violation::new(
+        field,
+        text,
+        format!("at most {MAX_REMARK} characters, no control characters"),
+        format!("至多 {MAX_REMARK} 个字符,不含控制字符"),
     ))
 }
 
@@ -78,7 +90,7 @@ pub fn region(path: &str, message: pb::Region) -> Result<Region, Vec<Violation>>
             name_en: message.display_name_en.clone(),
             kind,
             parent: names::optional_region(&format!("{path}.parent"), &message.parent)?,
-            note: message.note.chars().take(500).collect(),
+            note: remark(&format!("{path}.note"), &message.note)?,
         })
     };
     read().map_err(|violation| vec![violation])
@@ -128,7 +140,7 @@ pub fn indicator(path: &str, message: pb::Indicator) -> Result<Indicator, Vec<Vi
             decimals: message.decimals,
             minimum: limit("minimum", &message.minimum)?,
             maximum: limit("maximum", &message.maximum)?,
-            description: message.description.chars().take(500).collect(),
+            description: remark(&format!("{path}.description"), &message.description)?,
         })
     };
     read().map_err(|violation| vec![violation])
