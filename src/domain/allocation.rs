@@ -5,6 +5,7 @@ use super::digest::{Digest, DigestBuilder};
 use super::error::{Bilingual, Error, Violation};
 use super::exact::Fraction;
 use super::formula::bounds::Placement;
+use super::formula::contributions::contributions;
 use super::formula::evaluate::Evaluation;
 use super::identity::Principal;
 use super::money::{Money, RoundingUnit};
@@ -271,7 +272,7 @@ pub struct Line {
     pub name_zh: String,
     /// English name at the time of the run.
     pub name_en: String,
-    /// Whole-unit parts by component, in the formula's order.
+    /// Whole-unit parts by component before bounds, in the formula's order; they add up by region and by component.
     pub components: Vec<Money>,
     /// What bounds added or took: `amount` less the sum of `components`.
     pub bounds_adjustment: Money,
@@ -329,9 +330,10 @@ impl Outcome {
             .flat_map(|outcome| &outcome.lines)
             .map(|line| (&line.region, line))
             .collect();
+        let mut contributions = contributions(evaluation);
         let mut lines: Vec<Line> = (evaluation.inputs.regions.iter().enumerate())
             .map(|(row, region)| {
-                let components = evaluation.component_amounts(row);
+                let components = std::mem::take(&mut contributions[row]);
                 let amount = evaluation.results[row];
                 let placement = match evaluation.bounds.placements[row] {
                     Placement::Floor if evaluation.bounds.limits[row].low > 0 => "floor",

@@ -166,7 +166,7 @@ pub fn explain(evaluation: &Evaluation<'_>, row: usize) -> Explanation {
         amount: evaluation.results[row],
         sentence: Bilingual::new("", ""),
     };
-    explanation.sentence = sentence(evaluation, &explanation);
+    explanation.sentence = sentence(evaluation, row, &to_yuan, &explanation);
     explanation
 }
 
@@ -276,7 +276,12 @@ fn finite_decimal(reduced: &crate::domain::exact::BigRational) -> Option<String>
     Some(text.trim_end_matches('0').trim_end_matches('.').to_owned())
 }
 
-fn sentence(evaluation: &Evaluation<'_>, explanation: &Explanation) -> Bilingual {
+fn sentence(
+    evaluation: &Evaluation<'_>,
+    row: usize,
+    to_yuan: &Fraction,
+    explanation: &Explanation,
+) -> Bilingual {
     let mut en: Vec<String> = Vec::new();
     let mut zh: Vec<String> = Vec::new();
     for ((trace, component), result) in (explanation.components.iter())
@@ -347,23 +352,28 @@ fn sentence(evaluation: &Evaluation<'_>, explanation: &Explanation) -> Bilingual
             trace.name.zh, trace.amount_decimal
         ));
     }
+    if explanation.components.len() > 1 || explanation.quota != explanation.unbounded {
+        let sum = evaluation.amounts.exact(row).times(to_yuan).to_decimal_text(6);
+        en.push(format!("together {sum}"));
+        zh.push(format!("合计 {sum} 元"));
+    }
     match explanation.placement.as_str() {
         "floor" => {
-            en.push(format!("lifted to its floor of {} yuan", explanation.floor));
+            en.push(format!("lifted to its floor of {}", explanation.floor));
             zh.push(format!("低于下限,按下限 {} 元核定", explanation.floor));
         }
         "cap" => {
             let cap = explanation.cap.unwrap_or(explanation.amount);
-            en.push(format!("cut to its cap of {cap} yuan"));
+            en.push(format!("cut to its cap of {cap}"));
             zh.push(format!("高于上限,按上限 {cap} 元核定"));
         }
-        _ if !explanation.refill_factor.is_empty() => {
+        _ if explanation.quota != explanation.unbounded => {
             en.push(format!(
-                "scaled with all unbounded regions to {} yuan",
+                "scaled in proportion to {}, because others are at their bounds",
                 explanation.quota_decimal
             ));
             zh.push(format!(
-                "与未触及上下限的地区同比例调整为 {} 元",
+                "因其他地区触及上下限,同比例调整为 {} 元",
                 explanation.quota_decimal
             ));
         }
@@ -383,14 +393,12 @@ fn sentence(evaluation: &Evaluation<'_>, explanation: &Explanation) -> Bilingual
         ),
     };
     en.push(format!(
-        "{} yuan exactly, rounded once to the {}{residual_en}: {} yuan",
-        explanation.quota_decimal,
-        unit.code(),
+        "rounded once to the {}{residual_en}: {} yuan",
+        unit.code().replace('_', " "),
         explanation.amount.grouped()
     ));
     zh.push(format!(
-        "合计 {} 元,一次取整到{}{residual_zh},分配 {} 元",
-        explanation.quota_decimal,
+        "一次取整到{}{residual_zh},分配 {} 元",
         unit.zh(),
         explanation.amount.grouped()
     ));
