@@ -751,12 +751,7 @@ fn limits(
             let exact = measure.fraction(row).times(&in_units);
             match bound.kind {
                 BoundKind::Floor => {
-                    // A floor above the total is infeasible whatever its size.
-                    let units = exact
-                        .ceiling()
-                        .to_i64()
-                        .unwrap_or(i64::MAX)
-                        .min(total.saturating_add(1));
+                    let units = exact.ceiling().to_i64().unwrap_or(i64::MAX);
                     limit.low = limit.low.max(units);
                 }
                 BoundKind::Cap => limit.high = limit.high.min(exact.floor().to_i64().unwrap_or(i64::MAX)),
@@ -766,13 +761,13 @@ fn limits(
     for (row, limit) in limits.iter().enumerate() {
         if limit.low > limit.high && limit.high < total {
             report.add(|| {
-                let yuan = |units: i64| money(units, formula.unit.fen());
+                let unit = formula.unit.fen();
                 Violation::new(
                     "bounds",
                     format!(
                         "floor {} above cap {} for {}",
-                        yuan(limit.low),
-                        yuan(limit.high),
+                        yuan(limit.low.into(), unit),
+                        yuan(limit.high.into(), unit),
                         inputs.name(row)
                     ),
                     "a floor no higher than the cap, in whole rounding units",
@@ -785,6 +780,12 @@ fn limits(
     Ok(limits)
 }
 
+/// Units as yuan, whatever their size: a floor that is refused may be larger than any amount.
+fn yuan(units: i128, unit_fen: i64) -> String {
+    let fen = units * i128::from(unit_fen);
+    format!("{}.{:02}", fen / 100, fen % 100)
+}
+
 fn infeasible(
     formula: &Formula,
     inputs: &Inputs<'_>,
@@ -794,10 +795,7 @@ fn infeasible(
     why: Infeasible,
 ) -> Violation {
     const SHOWN: usize = 9;
-    let yuan = |units: i128| {
-        let fen = units * i128::from(formula.unit.fen());
-        format!("{}.{:02}", fen / 100, fen % 100)
-    };
+    let yuan = |units: i128| yuan(units, formula.unit.fen());
     let total = yuan(i128::from(total));
     let listed = |value: &dyn Fn(usize) -> i64| {
         let rows: Vec<usize> = (0..limits.len()).filter(|row| value(*row) > 0).collect();
