@@ -24,7 +24,7 @@ impl OutputArguments {
     pub(super) fn write(&self, table: &Table) -> Result<(), Failure> {
         if self.format == Format::Xlsx && self.output.is_none() && std::io::stdout().is_terminal() {
             return Err(Failure::usage(
-                "an XLSX file does not fit a terminal: add --output FILE",
+                "an XLSX file does not fit a terminal: add --output FILE / XLSX 不能显示在终端,请加 --output FILE",
             ));
         }
         let bytes = render(table, self.format)?;
@@ -43,6 +43,11 @@ impl OutputArguments {
 /// Writes text to standard output.
 pub(super) fn text(text: &str) -> Result<(), Failure> {
     raw(text.as_bytes())
+}
+
+/// Writes text to standard error, beside a result that a program reads. Nothing is left to do where that fails.
+pub(super) fn aside(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
 fn raw(bytes: &[u8]) -> Result<(), Failure> {
@@ -78,7 +83,10 @@ impl Failure {
     /// A file that cannot be read or written.
     pub(super) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
         Self {
-            lines: vec![format!("{}: {error}", path.display())],
+            lines: vec![
+                format!("{}: {error}", path.display()),
+                format!("{}:无法读写该文件", path.display()),
+            ],
             code: 2,
         }
     }
@@ -89,7 +97,10 @@ impl Failure {
             .map(|cause| format!(": {cause}"))
             .unwrap_or_default();
         Self {
-            lines: vec![format!("no server at {url}: {error}{cause}")],
+            lines: vec![
+                format!("no server at {url}: {error}{cause}"),
+                format!("{url} 无法连接"),
+            ],
             code: 1,
         }
     }

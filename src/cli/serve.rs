@@ -45,7 +45,7 @@ pub(super) async fn serve(config: &Config) -> Result<(), Failure> {
     let address = config.server.address;
     let listener = TcpListener::bind(address)
         .await
-        .map_err(|error| Failure::usage(format!("server.address {address}: {error}")))?;
+        .map_err(|error| Failure::usage(format!("server.address {address}: {error} / 无法监听该地址")))?;
     let bound = listener.local_addr().map_err(Error::internal)?;
     tracing::info!(address = %bound, database = mask_password(&config.database.url), "serving");
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
