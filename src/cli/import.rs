@@ -1,9 +1,11 @@
 //! `import`: regions, indicators and observations from files.
 
 use super::client::{Client, request_id};
+use super::files;
 use super::output::{self, Failure};
-use crate::domain::statistics::ObservationRow;
-use crate::grpc::convert::statistics::{from_indicator, from_region, from_row};
+use crate::domain::error::Error;
+use crate::domain::statistics::{Catalog, Observation, ObservationRow, Snapshot};
+use crate::grpc::convert::statistics::{from_indicator, from_region, from_row, indicator, list, region};
 use crate::grpc::pb;
 use crate::tabular;
 use clap::Subcommand;
@@ -47,6 +49,8 @@ pub(super) enum ImportCommand {
 
 /// Rows in one message of a stream.
 const BATCH: usize = 1_000;
+/// Regions or indicators in one page of a list.
+const PAGE: i32 = 1_000;
 
 pub(super) async fn run(command: ImportCommand, mut client: Client) -> Result<(), Failure> {
     let (count, what, dry_run) = match command {
@@ -56,7 +60,7 @@ pub(super) async fn run(command: ImportCommand, mut client: Client) -> Result<()
             dry_run,
         ),
         ImportCommand::Indicators { file, dry_run } => (
-            indicators(&mut client, &file, dry_run).await?,
+            indicators(&mut client, Some(&file), dry_run).await?,
             "indicators / 个指标",
             dry_run,
         ),
@@ -94,7 +98,7 @@ pub(super) async fn run(command: ImportCommand, mut client: Client) -> Result<()
 }
 
 fn read(file: &Path) -> Result<tabular::Sheet, Failure> {
-    let bytes = std::fs::read(file).map_err(|error| Failure::file(file, &error))?;
+    let bytes = files::read(file, tabular::MAX_BYTES)?;
     let name = file
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
@@ -102,11 +106,30 @@ fn read(file: &Path) -> Result<tabular::Sheet, Failure> {
     Ok(tabular::read(&name, &bytes)?)
 }
 
+/// The regions of a file.
+pub(super) fn read_regions(file: &Path) -> Result<Vec<pb::Region>, Failure> {
+    Ok(tabular::regions(&read(file)?)?.iter().map(from_region).collect())
+}
+
+/// The indicators of a file, or those that come with the program.
+pub(super) fn read_indicators(file: Option<&Path>) -> Result<Vec<pb::Indicator>, Failure> {
+    let sheet = match file {
+        Some(file) => read(file)?,
+        None => tabular::read("indicators.csv", BUILT_IN_INDICATORS)?,
+    };
+    Ok(tabular::indicators(&sheet)?.iter().map(from_indicator).collect())
+}
+
+/// The observations of a file.
+pub(super) fn read_observations(file: &Path) -> Result<Vec<pb::ObservationRow>, Failure> {
+    let rows = tabular::observation_rows(&read(file)?)?;
+    Ok(rows.into_iter().map(from_row).collect())
+}
+
 /// Imports the regions of a file.
 pub(super) async fn regions(client: &mut Client, file: &Path, validate_only: bool) -> Result<u32, Failure> {
-    let regions = tabular::regions(&read(file)?)?;
     let request = pb::ImportRegionsRequest {
-        regions: regions.iter().map(from_region).collect(),
+        regions: read_regions(file)?,
         request_id: request_id(),
         validate_only,
     };
@@ -121,33 +144,14 @@ pub(super) async fn regions(client: &mut Client, file: &Path, validate_only: boo
 /// The indicators that come with the program.
 const BUILT_IN_INDICATORS: &[u8] = include_bytes!("../../config/indicators.csv");
 
-/// Imports the indicators of a file.
+/// Imports the indicators of a file, or those that come with the program.
 pub(super) async fn indicators(
     client: &mut Client,
-    file: &Path,
+    file: Option<&Path>,
     validate_only: bool,
 ) -> Result<u32, Failure> {
-    import_indicators(client, &read(file)?, validate_only).await
-}
-
-/// Imports the indicators that come with the program.
-pub(super) async fn built_in_indicators(client: &mut Client) -> Result<u32, Failure> {
-    import_indicators(
-        client,
-        &tabular::read("indicators.csv", BUILT_IN_INDICATORS)?,
-        false,
-    )
-    .await
-}
-
-async fn import_indicators(
-    client: &mut Client,
-    sheet: &tabular::Sheet,
-    validate_only: bool,
-) -> Result<u32, Failure> {
-    let indicators = tabular::indicators(sheet)?;
     let request = pb::ImportIndicatorsRequest {
-        indicators: indicators.iter().map(from_indicator).collect(),
+        indicators: read_indicators(file)?,
         request_id: request_id(),
         validate_only,
     };
@@ -168,15 +172,26 @@ pub(super) async fn observations(
     validate_only: bool,
 ) -> Result<pb::DataSetRevision, Failure> {
     let rows = tabular::observation_rows(&read(file)?)?;
-    let create = pb::CreateDataSetRequest {
+    let mut create = pb::CreateDataSetRequest {
         data_set_id: data_set.to_owned(),
         title: title.unwrap_or(data_set).to_owned(),
         request_id: request_id(),
-        validate_only: false,
+        validate_only: true,
     };
-    match client.statistics.create_data_set(create).await {
-        Err(status) if status.code() != Code::AlreadyExists => return Err(status.into()),
-        _ => {}
+    let is_new = create_data_set(client, &create).await?;
+    let checked = check(client, &rows).await?;
+    if is_new && validate_only {
+        return Ok(pb::DataSetRevision {
+            name: format!("dataSets/{data_set}/revisions/1"),
+            added: u32::try_from(checked.len()).map_err(Error::internal)?,
+            digest: Snapshot::new(checked).digest().as_str().to_owned(),
+            ..pb::DataSetRevision::default()
+        });
+    }
+    drop(checked);
+    if is_new {
+        create.validate_only = false;
+        create_data_set(client, &create).await?;
     }
     let header = pb::ImportObservationsHeader {
         data_set: format!("dataSets/{data_set}"),
@@ -196,6 +211,68 @@ pub(super) async fn observations(
         .await;
     bar.finish_and_clear();
     Ok(response?.into_inner().revision.unwrap_or_default())
+}
+
+/// Whether the data set is new.
+async fn create_data_set(client: &mut Client, request: &pb::CreateDataSetRequest) -> Result<bool, Failure> {
+    match client.statistics.create_data_set(request.clone()).await {
+        Ok(_) => Ok(true),
+        Err(status) if status.code() == Code::AlreadyExists => Ok(false),
+        Err(status) => Err(status.into()),
+    }
+}
+
+/// Checks rows before anything is sent: the refusal of a call has room for a few faults only, and no
+/// data set is to be made for rows that will be refused.
+async fn check(client: &mut Client, rows: &[ObservationRow]) -> Result<Vec<Observation>, Failure> {
+    let regions = list("regions", all_regions(client).await?, region)?;
+    let indicators = list("indicators", all_indicators(client).await?, indicator)?;
+    let checked = Catalog::new(&regions, &indicators).check(rows)?;
+    let observation = |((region, indicator, year), value, source)| Observation {
+        region,
+        indicator,
+        year,
+        value,
+        source,
+        revision: 1,
+    };
+    Ok(checked.into_iter().map(observation).collect())
+}
+
+/// Every region that has been imported.
+pub(super) async fn all_regions(client: &mut Client) -> Result<Vec<pb::Region>, Failure> {
+    let mut found = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = pb::ListRegionsRequest {
+            parent: String::new(),
+            page_size: PAGE,
+            page_token,
+        };
+        let response = client.statistics.list_regions(request).await?.into_inner();
+        found.extend(response.regions);
+        if response.next_page_token.is_empty() {
+            return Ok(found);
+        }
+        page_token = response.next_page_token;
+    }
+}
+
+async fn all_indicators(client: &mut Client) -> Result<Vec<pb::Indicator>, Failure> {
+    let mut found = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = pb::ListIndicatorsRequest {
+            page_size: PAGE,
+            page_token,
+        };
+        let response = client.statistics.list_indicators(request).await?.into_inner();
+        found.extend(response.indicators);
+        if response.next_page_token.is_empty() {
+            return Ok(found);
+        }
+        page_token = response.next_page_token;
+    }
 }
 
 fn content(content: pb::import_observations_request::Content) -> pb::ImportObservationsRequest {
