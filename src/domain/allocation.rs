@@ -314,6 +314,8 @@ pub struct Outcome {
     pub method: Method,
     /// What in the formula is illustrative; empty where nothing is.
     pub illustrative: String,
+    /// In a settlement, the sum of what the advance gave; else zero.
+    pub advanced_total: Money,
     /// One line for each region, in code order.
     pub lines: Vec<Line>,
 }
@@ -388,18 +390,19 @@ impl Outcome {
             unit: formula.unit,
             method: formula.method,
             illustrative: formula.document.legal_basis.illustrative.clone(),
+            advanced_total: lines.iter().map(|line| line.advanced).sum(),
             lines,
         }
     }
 
-    /// The sum of all regions' amounts.
+    /// The sum of all regions' amounts: what was distributable and not kept. Needs no lines.
     pub fn total(&self) -> Money {
-        self.lines.iter().map(|line| line.amount).sum()
+        self.distributable.checked_sub(self.kept).unwrap_or_default()
     }
 
-    /// The sum of what is payable now.
+    /// The sum of what is payable now. Needs no lines.
     pub fn payable_total(&self) -> Money {
-        self.lines.iter().map(Line::payable).sum()
+        self.total().checked_sub(self.advanced_total).unwrap_or_default()
     }
 }
 
