@@ -8,5 +8,6 @@
     unreachable_pub
 )]
 
+mod cli;
 mod properties;
 mod reference;
