@@ -10,4 +10,5 @@
 
 mod cli;
 mod properties;
+mod published;
 mod reference;
