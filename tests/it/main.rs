@@ -11,4 +11,5 @@
 mod cli;
 mod properties;
 mod published;
+mod python;
 mod reference;
