@@ -209,7 +209,11 @@ impl Draw<'_> {
         let basis = match self.below(6) {
             0..=2 => {
                 let fair = pool / i64::try_from(regions).unwrap();
-                BasisCase::Absolute(self.yuan(if floor { fair } else { fair * 3 }))
+                let exactly = format!("{}.{:02}", fair / 100, fair % 100);
+                match self.below(4) {
+                    0 => BasisCase::Absolute(exactly),
+                    _ => BasisCase::Absolute(self.yuan(if floor { fair } else { fair.saturating_mul(3) })),
+                }
             }
             3 | 4 => BasisCase::PerHead(self.yuan(pool / 10), self.expr(shape, 1)),
             _ => BasisCase::LastYear(self.pick(&["90", "100", "50", "150.5", "0"]).to_owned()),
@@ -241,7 +245,7 @@ impl Draw<'_> {
             (3, MethodCase::LargestRemainder) => i64::from(self.below(u32::MAX)) * 20_000_000,
             (4, MethodCase::LargestRemainder) => 100_000_000_000_000_000,
             (0, _) => 12 * i64::try_from(regions).unwrap(),
-            _ => i64::from(self.below(300)),
+            _ => i64::from(self.below(120)),
         };
         let pool = whole_units.saturating_mul(unit_fen).min(100_000_000_000_000_000);
         let retain = self.below(3) != 2;
@@ -670,4 +674,46 @@ fn compare(evaluation: &Evaluation<'_>, answer: &Answer) -> TestCaseResult {
         prop_assert!(enclosure.high == u128::MAX || end(enclosure.high) >= answer.exact[row]);
     }
     Ok(())
+}
+
+/// A document with one share component over the indicator `i0`, its regions `R00`, `R01`, … and their values.
+fn plain(values: &[&str], pool: i64) -> Case {
+    Case {
+        regions: values.len(),
+        unit: 0,
+        method: MethodCase::LargestRemainder,
+        retain: false,
+        parameters: Vec::new(),
+        indicators: vec![IndicatorCase {
+            unit: ("ratio", 0),
+            values: vec![values.iter().map(ToString::to_string).collect(); 2],
+        }],
+        last: vec!["0".to_owned(); values.len()],
+        set_asides: Vec::new(),
+        components: vec![ComponentCase {
+            sum: SumCase::Percent("100".to_owned()),
+            mode: ModeCase::Share,
+            score: Expr::Indicator(0, 0),
+        }],
+        adjustments: Vec::new(),
+        bounds: Vec::new(),
+        pool,
+        advance: None,
+    }
+}
+
+#[test]
+fn quota_on_a_bound_stays_there() {
+    // Jefferson's 13 units for 10, 1.5 and 1.5 are 11, 1 and 1; a floor of 10 or a cap of 10 holds the first.
+    let mut case = plain(&["20", "3", "3"], 13);
+    case.method = MethodCase::Jefferson;
+    assert_eq!(World::new(&case).amounts(), Ok(vec![11, 1, 1]));
+    for floor in [true, false] {
+        case.bounds = vec![BoundCase {
+            floor,
+            basis: BasisCase::Absolute("0.10".to_owned()),
+            regions: vec![0],
+        }];
+        assert_eq!(World::new(&case).amounts(), Ok(vec![10, 2, 1]), "floor: {floor}");
+    }
 }
