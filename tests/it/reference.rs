@@ -5,8 +5,8 @@
 //! unit after another. A [`Case`] is written as a document for the engine and answered here.
 
 use num_bigint::BigInt;
-use num_rational::BigRational;
 use num_integer::Integer;
+use num_rational::BigRational;
 use num_traits::{One, Signed, ToPrimitive, Zero};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,10 +15,6 @@ pub type R = BigRational;
 
 pub fn whole(value: impl Into<BigInt>) -> R {
     R::from_integer(value.into())
-}
-
-pub fn ratio(numerator: i64, denominator: i64) -> R {
-    R::new(numerator.into(), denominator.into())
 }
 
 /// The value of a decimal as it is written.
@@ -255,7 +251,13 @@ impl Case {
             }
             Expr::If(condition, a, b) => {
                 let (condition, a, b) = (self.truth(condition), self.number(a), self.number(b));
-                self.each(|row| if condition[row]? { a[row].clone() } else { b[row].clone() })
+                self.each(|row| {
+                    if condition[row]? {
+                        a[row].clone()
+                    } else {
+                        b[row].clone()
+                    }
+                })
             }
             Expr::Tier(value, bands, last) => {
                 let value = self.number(value);
@@ -514,13 +516,17 @@ pub fn allocate(case: &Case) -> Result<Answer, Refusal> {
             }
         }
     }
-    if limits.iter().any(|(low, high)| low > high && *high < whole(total)) {
+    if limits
+        .iter()
+        .any(|(low, high)| low > high && *high < whole(total))
+    {
         wrong.insert("bounds".to_owned());
     }
     if !wrong.is_empty() {
         return Err(wrong);
     }
-    let quotas = refill(&exact, &limits, &whole(total)).ok_or_else(|| BTreeSet::from(["bounds".to_owned()]))?;
+    let quotas =
+        refill(&exact, &limits, &whole(total)).ok_or_else(|| BTreeSet::from(["bounds".to_owned()]))?;
     let limits: Vec<(i64, i64)> = limits
         .iter()
         .map(|(low, high)| (floor(low), floor(high)))
@@ -597,7 +603,7 @@ pub fn refill(amounts: &[R], limits: &[(R, R)], total: &R) -> Option<Vec<R>> {
     let low = sum(&breaks[reached - 1]);
     let part = (total - &low) / (high - &low);
     Some(at(
-        &(&breaks[reached - 1] + part * (&breaks[reached] - &breaks[reached - 1])),
+        &(&breaks[reached - 1] + part * (&breaks[reached] - &breaks[reached - 1]))
     ))
 }
 
@@ -623,7 +629,10 @@ pub fn largest_remainder(quotas: &[R], total: i64) -> Vec<i64> {
 pub fn one_by_one(method: MethodCase, quotas: &[R], room: &[(i64, i64)], total: i64) -> Option<Vec<i64>> {
     // Whole numbers in proportion to the quotas order the same way.
     let denominator = quotas.iter().fold(BigInt::one(), |lcm, q| lcm.lcm(q.denom()));
-    let quotas: Vec<BigInt> = quotas.iter().map(|q| q.numer() * (&denominator / q.denom())).collect();
+    let quotas: Vec<BigInt> = quotas
+        .iter()
+        .map(|q| q.numer() * (&denominator / q.denom()))
+        .collect();
     // Dividend and divisor; a divisor of zero is above all; for Huntington-Hill the square.
     let priority = |row: usize, units: i64| -> (BigInt, i64) {
         let quota = &quotas[row];

@@ -297,6 +297,11 @@ impl Filled<'_> {
         self.rounds
     }
 
+    /// Whether a bound moved any region's amount, directly or through the refill.
+    pub fn in_force(&self) -> bool {
+        self.rounds > 0 || (self.placements.iter().zip(&self.limits)).any(|(p, l)| fixed_units(*p, *l) > 0)
+    }
+
     /// What free amounts were multiplied by; `None` where they were left as they were.
     pub fn factor(&self) -> Option<Fraction> {
         let factor = self.factor.as_ref()?;
