@@ -58,7 +58,10 @@ pub(super) async fn serve(config: &Config) -> Result<(), Failure> {
         tracing::info!("stopping: no new calls, those that run are finished");
     };
     let store = app.store().clone();
-    let forgetting = tokio::spawn(forget_requests(app.clone(), config.database.request_retention_days));
+    let forgetting = tokio::spawn(forget_requests(
+        app.clone(),
+        config.database.request_retention_days,
+    ));
     crate::grpc::server::serve(app, listener, config.limits(), stop).await?;
     forgetting.abort();
     store.close().await;
