@@ -39,12 +39,17 @@ fn in_units(evaluation: &Evaluation<'_>) -> Vec<Vec<i64>> {
         .iter()
         .map(|component| component.paid.clone())
         .collect();
-    let bounded = evaluation.bounds.factor.is_some()
-        || evaluation
-            .bounds
-            .placements
-            .iter()
-            .any(|placement| *placement != Placement::Free);
+    let at_a_bound = |(placement, limits): (&Placement, &Limits)| match placement {
+        Placement::Free => false,
+        Placement::Floor => limits.low > 0,
+        Placement::Cap => true,
+    };
+    let bounded = evaluation
+        .bounds
+        .placements
+        .iter()
+        .zip(&evaluation.bounds.limits)
+        .any(at_a_bound);
     let rows: Vec<i64> = if bounded {
         before_bounds(amounts, Fraction::sum(&paid), total).unwrap_or_else(|| vec![0; amounts.rows()])
     } else {
@@ -132,17 +137,19 @@ fn whole_row(cells: &[Vec<u128>], row: usize, total: i64) -> Vec<i64> {
             .cmp(&(cells[*a][row] & FRACTION))
             .then(a.cmp(b))
     });
-    for at in &order {
-        if missing > 0 {
+    // Divisor methods can give a region more, or less, than a unit away from its quota.
+    while missing > 0 && !order.is_empty() {
+        for at in order.iter().take(usize::try_from(missing).unwrap_or(0)) {
             units[*at] += 1;
             missing -= 1;
         }
     }
-    // A payable total that was rounded down to a unit can leave a row one short of its floors.
-    for at in order.iter().rev() {
-        if missing < 0 && units[*at] > 0 {
-            units[*at] -= 1;
-            missing += 1;
+    while missing < 0 && units.iter().any(|units| *units > 0) {
+        for at in order.iter().rev() {
+            if missing < 0 && units[*at] > 0 {
+                units[*at] -= 1;
+                missing += 1;
+            }
         }
     }
     units
