@@ -3,9 +3,8 @@
 use super::client::{Client, request_id};
 use super::files;
 use super::output::{self, Failure};
-use crate::domain::error::Error;
-use crate::domain::statistics::{Catalog, Observation, ObservationRow, Snapshot};
-use crate::grpc::convert::statistics::{from_indicator, from_region, from_row, indicator, list, region};
+use crate::domain::statistics::ObservationRow;
+use crate::grpc::convert::statistics::{fault, from_indicator, from_region, from_row};
 use crate::grpc::pb;
 use crate::tabular;
 use clap::Subcommand;
@@ -164,6 +163,9 @@ pub(super) async fn indicators(
 }
 
 /// Imports the observations of a file into a data set, which is made where there is none.
+///
+/// The rows are checked first: the refusal of an import has room for a few faults only, and no data
+/// set is to be made for rows that will be refused.
 pub(super) async fn observations(
     client: &mut Client,
     file: &Path,
@@ -172,39 +174,35 @@ pub(super) async fn observations(
     validate_only: bool,
 ) -> Result<pb::DataSetRevision, Failure> {
     let rows = tabular::observation_rows(&read(file)?)?;
-    let mut create = pb::CreateDataSetRequest {
-        data_set_id: data_set.to_owned(),
-        title: title.unwrap_or(data_set).to_owned(),
-        request_id: request_id(),
-        validate_only: true,
-    };
-    let is_new = create_data_set(client, &create).await?;
-    let checked = check(client, &rows).await?;
-    if is_new && validate_only {
-        return Ok(pb::DataSetRevision {
-            name: format!("dataSets/{data_set}/revisions/1"),
-            added: u32::try_from(checked.len()).map_err(Error::internal)?,
-            digest: Snapshot::new(checked).digest().as_str().to_owned(),
-            ..pb::DataSetRevision::default()
-        });
-    }
-    drop(checked);
-    if is_new {
-        create.validate_only = false;
-        create_data_set(client, &create).await?;
-    }
     let header = pb::ImportObservationsHeader {
         data_set: format!("dataSets/{data_set}"),
         request_id: request_id(),
         validate_only,
     };
+    let checked = check(client, header.clone(), &rows).await?;
+    if validate_only {
+        return Ok(checked);
+    }
+    let create = pb::CreateDataSetRequest {
+        data_set_id: data_set.to_owned(),
+        title: title.unwrap_or(data_set).to_owned(),
+        request_id: request_id(),
+        validate_only: false,
+    };
+    match client.statistics.create_data_set(create).await {
+        Err(status) if status.code() != Code::AlreadyExists => return Err(status.into()),
+        _ => {}
+    }
     let bar = progress(rows.len());
     let sent = bar.clone();
-    let batches = Batches {
-        rows: rows.into_iter(),
-    };
-    let messages = std::iter::once(content(pb::import_observations_request::Content::Header(header)))
-        .chain(batches.inspect(move |batch| sent.inc(rows_in(batch) as u64)));
+    let messages = batches(rows).map(move |rows| {
+        sent.inc(rows.rows.len() as u64);
+        import_message(pb::import_observations_request::Content::Rows(rows))
+    });
+    let messages = std::iter::once(import_message(pb::import_observations_request::Content::Header(
+        header,
+    )))
+    .chain(messages);
     let response = client
         .statistics
         .import_observations(tokio_stream::iter(messages))
@@ -213,30 +211,42 @@ pub(super) async fn observations(
     Ok(response?.into_inner().revision.unwrap_or_default())
 }
 
-/// Whether the data set is new.
-async fn create_data_set(client: &mut Client, request: &pb::CreateDataSetRequest) -> Result<bool, Failure> {
-    match client.statistics.create_data_set(request.clone()).await {
-        Ok(_) => Ok(true),
-        Err(status) if status.code() == Code::AlreadyExists => Ok(false),
-        Err(status) => Err(status.into()),
+/// What an import would do, or every fault.
+async fn check(
+    client: &mut Client,
+    header: pb::ImportObservationsHeader,
+    rows: &[ObservationRow],
+) -> Result<pb::DataSetRevision, Failure> {
+    use pb::check_observations_request::Content;
+    let message = |content| pb::CheckObservationsRequest {
+        content: Some(content),
+    };
+    let rows = batches(rows.to_vec()).map(move |rows| message(Content::Rows(rows)));
+    let messages: Vec<_> = std::iter::once(message(Content::Header(header)))
+        .chain(rows)
+        .collect();
+    let mut answers = client
+        .statistics
+        .check_observations(tokio_stream::iter(messages))
+        .await?
+        .into_inner();
+    let mut faults = Vec::new();
+    let mut revision = None;
+    while let Some(answer) = answers.message().await? {
+        faults.extend(answer.faults.into_iter().map(fault));
+        revision = revision.or(answer.revision);
+    }
+    if faults.is_empty() {
+        Ok(revision.unwrap_or_default())
+    } else {
+        Err(faults.into())
     }
 }
 
-/// Checks rows before anything is sent: the refusal of a call has room for a few faults only, and no
-/// data set is to be made for rows that will be refused.
-async fn check(client: &mut Client, rows: &[ObservationRow]) -> Result<Vec<Observation>, Failure> {
-    let regions = list("regions", all_regions(client).await?, region)?;
-    let indicators = list("indicators", all_indicators(client).await?, indicator)?;
-    let checked = Catalog::new(&regions, &indicators).check(rows)?;
-    let observation = |((region, indicator, year), value, source)| Observation {
-        region,
-        indicator,
-        year,
-        value,
-        source,
-        revision: 1,
-    };
-    Ok(checked.into_iter().map(observation).collect())
+fn import_message(content: pb::import_observations_request::Content) -> pb::ImportObservationsRequest {
+    pb::ImportObservationsRequest {
+        content: Some(content),
+    }
 }
 
 /// Every region that has been imported.
@@ -258,36 +268,6 @@ pub(super) async fn all_regions(client: &mut Client) -> Result<Vec<pb::Region>, 
     }
 }
 
-async fn all_indicators(client: &mut Client) -> Result<Vec<pb::Indicator>, Failure> {
-    let mut found = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = pb::ListIndicatorsRequest {
-            page_size: PAGE,
-            page_token,
-        };
-        let response = client.statistics.list_indicators(request).await?.into_inner();
-        found.extend(response.indicators);
-        if response.next_page_token.is_empty() {
-            return Ok(found);
-        }
-        page_token = response.next_page_token;
-    }
-}
-
-fn content(content: pb::import_observations_request::Content) -> pb::ImportObservationsRequest {
-    pb::ImportObservationsRequest {
-        content: Some(content),
-    }
-}
-
-fn rows_in(message: &pb::ImportObservationsRequest) -> usize {
-    match &message.content {
-        Some(pb::import_observations_request::Content::Rows(rows)) => rows.rows.len(),
-        _ => 0,
-    }
-}
-
 /// A bar on standard error; nothing where that is no terminal.
 fn progress(rows: usize) -> ProgressBar {
     let bar = ProgressBar::new(rows as u64);
@@ -298,18 +278,10 @@ fn progress(rows: usize) -> ProgressBar {
 }
 
 /// Rows cut into messages.
-struct Batches {
-    rows: std::vec::IntoIter<ObservationRow>,
-}
-
-impl Iterator for Batches {
-    type Item = pb::ImportObservationsRequest;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rows: Vec<pb::ObservationRow> = self.rows.by_ref().take(BATCH).map(from_row).collect();
-        let message = content(pb::import_observations_request::Content::Rows(
-            pb::ObservationRows { rows },
-        ));
-        (rows_in(&message) > 0).then_some(message)
-    }
+fn batches(rows: Vec<ObservationRow>) -> impl Iterator<Item = pb::ObservationRows> + Send + 'static {
+    let mut rows = rows.into_iter();
+    std::iter::from_fn(move || {
+        let rows: Vec<pb::ObservationRow> = rows.by_ref().take(BATCH).map(from_row).collect();
+        (!rows.is_empty()).then_some(pb::ObservationRows { rows })
+    })
 }

@@ -150,6 +150,7 @@ impl From<Status> for Failure {
         let details = status.get_error_details_vec();
         let mut lines = Vec::new();
         let mut fields = Vec::new();
+        let mut shown = 0;
         let mut more = None;
         for detail in &details {
             match detail {
@@ -160,12 +161,11 @@ impl From<Status> for Failure {
                         .and_then(|count| count.parse::<usize>().ok());
                 }
                 tonic_types::ErrorDetail::BadRequest(request) => {
-                    fields.extend(
-                        request
-                            .field_violations
-                            .iter()
-                            .map(|v| format!("{}: {}", v.field, v.description)),
-                    );
+                    for violation in &request.field_violations {
+                        fields.push(format!("{}: {}", violation.field, violation.description));
+                        fields.extend(violation.localized_message.iter().map(|zh| zh.message.clone()));
+                        shown += 1;
+                    }
                 }
                 tonic_types::ErrorDetail::LocalizedMessage(message) if message.locale == "zh-CN" => {
                     lines.push(message.message.clone());
@@ -176,16 +176,15 @@ impl From<Status> for Failure {
         if fields.is_empty() {
             lines.insert(0, status.message().to_owned());
         } else {
-            let count = more.unwrap_or(fields.len());
-            let hidden = count.saturating_sub(fields.len());
+            let count = more.unwrap_or(shown);
+            let hidden = count.saturating_sub(shown);
             if hidden > 0 {
-                fields.push(format!("and {hidden} more"));
+                fields.push(format!("and {hidden} more / 另有 {hidden} 处"));
             }
             fields.insert(
                 0,
                 format!("{count} fault(s); nothing was changed / 有 {count} 处错误,未做任何更改"),
             );
-            fields.append(&mut lines);
             lines = fields;
         }
         let code = if matches!(status.code(), Code::InvalidArgument | Code::OutOfRange) {

@@ -199,9 +199,11 @@ fn component(evaluation: &Evaluation<'_>, at: usize, row: usize, to_yuan: &Fract
             FactorTrace {
                 id: adjustment.label.id.clone(),
                 name: Bilingual::new(&adjustment.label.en, &adjustment.label.zh),
-                substituted: adjustment
-                    .factor
-                    .substituted(|node| value_text(evaluation, node, row)),
+                substituted: on_one_line(
+                    &adjustment
+                        .factor
+                        .substituted(|node| value_text(evaluation, node, row)),
+                ),
                 value: fraction_text(&values.fraction(row)),
             }
         })
@@ -209,10 +211,12 @@ fn component(evaluation: &Evaluation<'_>, at: usize, row: usize, to_yuan: &Fract
     ComponentTrace {
         id: component.label.id.clone(),
         name: Bilingual::new(&component.label.en, &component.label.zh),
-        expression: component.score.text().to_owned(),
-        substituted: component
-            .score
-            .substituted(|node| value_text(evaluation, node, row)),
+        expression: on_one_line(component.score.text()),
+        substituted: on_one_line(
+            &component
+                .score
+                .substituted(|node| value_text(evaluation, node, row)),
+        ),
         score: fraction_text(&result.score.fraction(row)),
         factors,
         rate: result
@@ -235,6 +239,11 @@ fn component(evaluation: &Evaluation<'_>, at: usize, row: usize, to_yuan: &Fract
         amount: fraction_text(&amount),
         amount_decimal: amount.to_decimal_text(4),
     }
+}
+
+/// An expression as a sentence can hold it.
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn value_text(evaluation: &Evaluation<'_>, node: &Node, row: usize) -> Option<String> {
