@@ -1,12 +1,7 @@
 //! How long a whole allocation takes; benches/README.md has the figures.
 //!
 //! `--export DIRECTORY` writes inputs and results for benches/compare.py instead, with the time each took.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    missing_docs,
-    unreachable_pub
-)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
 mod data;
 
@@ -54,7 +49,9 @@ fn measure(criterion: &mut Criterion) {
         }
         let bounded = World::new(areas, SIX_FACTORS).unwrap().with_bounds();
         allocate(criterion, "six-factors, bounds", &bounded);
-        let seats = World::new(areas, SIX_FACTORS).unwrap().with_method("huntington_hill");
+        let seats = World::new(areas, SIX_FACTORS)
+            .unwrap()
+            .with_method("huntington_hill");
         allocate(criterion, "six-factors, Huntington-Hill", &seats);
     }
 }
@@ -88,7 +85,11 @@ fn export(directory: &Path, areas: usize, shape: Shape) {
     }
     text.push('\n');
     std::fs::write(directory.join(format!("{}-{areas}.csv", shape.0)), text).unwrap();
-    println!("{},{areas},{}", shape.0, times[times.len() / 2].as_secs_f64() * 1000.0);
+    println!(
+        "{},{areas},{}",
+        shape.0,
+        times[times.len() / 2].as_secs_f64() * 1000.0
+    );
 }
 
 fn main() {

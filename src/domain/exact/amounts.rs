@@ -30,7 +30,9 @@ pub struct Part {
     scores: Column,
     integers: Option<Integers>,
     payout: Payout,
+    enclosing: Option<Multiplier>,
     sum: OnceLock<Fraction>,
+    multiplier: OnceLock<Fraction>,
     rows: usize,
 }
 
@@ -43,7 +45,9 @@ impl Part {
             scores,
             integers,
             payout,
+            enclosing: None,
             sum: OnceLock::new(),
+            multiplier: OnceLock::new(),
             rows,
         }
     }
@@ -76,16 +80,33 @@ impl Part {
     }
 
     /// The exact amount for one unit of score.
-    pub fn multiplier(&self) -> Fraction {
-        match &self.payout {
+    pub fn multiplier(&self) -> &Fraction {
+        self.multiplier.get_or_init(|| match &self.payout {
             Payout::Proportional { pool } => pool.over(self.score_sum()),
             Payout::PerUnit { rate } => rate.clone(),
-        }
+        })
     }
 
     /// The exact amount of a row.
     pub fn exact(&self, row: usize) -> Fraction {
-        self.scores.fraction(row).times(&self.multiplier())
+        self.scores.fraction(row).times(self.multiplier())
+    }
+
+    /// An interval that contains the amount of a row; known once the part is one of [`Amounts`].
+    pub fn enclosure(&self, row: usize) -> Enclosure {
+        match (&self.integers, &self.enclosing) {
+            (Some(integers), Some(multiplier)) => {
+                let (low, high) = integers.row(row);
+                multiplier.of_integers(low, high)
+            }
+            _ => Enclosure::UNKNOWN,
+        }
+    }
+
+    /// Whether the amount of a row is exactly zero.
+    pub fn is_zero(&self, row: usize) -> bool {
+        let (Payout::PerUnit { rate: money } | Payout::Proportional { pool: money }) = &self.payout;
+        money.is_zero() || self.scores.is_zero_at(row)
     }
 
     fn enclosing_multiplier(&self, integers: &Integers) -> Option<Multiplier> {
@@ -203,21 +224,15 @@ pub struct Amounts {
 
 impl Amounts {
     /// Sums the parts.
-    pub fn new(rows: usize, parts: Vec<Part>) -> Self {
+    pub fn new(rows: usize, mut parts: Vec<Part>) -> Self {
         let mut enclosures = vec![Enclosure::ZERO; rows];
-        for part in &parts {
-            let enclosed = part
+        for part in &mut parts {
+            part.enclosing = part
                 .integers
                 .as_ref()
-                .and_then(|integers| Some((integers, part.enclosing_multiplier(integers)?)));
-            match enclosed {
-                Some((integers, multiplier)) => {
-                    for (row, sum) in enclosures.iter_mut().enumerate() {
-                        let (low, high) = integers.row(row);
-                        *sum = sum.plus(multiplier.of_integers(low, high));
-                    }
-                }
-                None => enclosures.fill(Enclosure::UNKNOWN),
+                .and_then(|integers| part.enclosing_multiplier(integers));
+            for (row, sum) in enclosures.iter_mut().enumerate() {
+                *sum = sum.plus(part.enclosure(row));
             }
         }
         Self {
@@ -245,9 +260,7 @@ impl Amounts {
 
     /// Whether a row's amount is exactly zero.
     pub fn is_zero(&self, row: usize) -> bool {
-        self.parts.iter().all(|part| {
-            part.scores.is_zero_at(row) || matches!(&part.payout, Payout::PerUnit { rate: amount } | Payout::Proportional { pool: amount } if amount.is_zero())
-        })
+        self.parts.iter().all(|part| part.is_zero(row))
     }
 
     /// The exact amount of a row.
@@ -287,7 +300,7 @@ impl Amounts {
             None => {
                 let sum = |part: &Part| {
                     let scores: Vec<Fraction> = rows.iter().map(|row| part.scores.fraction(*row)).collect();
-                    Fraction::sum(&scores).times(&part.multiplier())
+                    Fraction::sum(&scores).times(part.multiplier())
                 };
                 Fraction::sum(&self.parts.iter().map(sum).collect::<Vec<_>>())
             }
