@@ -4,6 +4,7 @@
 
 use super::column::Common;
 use super::enclosure::{Enclosure, Integers, Multiplier, PLACES};
+use super::quotient::Quotient;
 use super::{BigInt, Column, Fraction};
 use num_integer::Integer;
 use num_traits::{One, Signed, ToPrimitive, Zero};
@@ -162,34 +163,20 @@ fn integers(scores: &Column, rows: usize) -> Option<Integers> {
                 scale: Fraction::new(BigInt::one() << shift, denominator.clone()),
             })
         }
-        Column::Each(_) => {
-            let fractions: Vec<Fraction> = (0..rows).map(|row| scores.fraction(row)).collect();
-            let size = |f: &Fraction| f.numerator.bits() as i64 - f.denominator.bits() as i64;
-            let largest = fractions
-                .iter()
-                .filter(|f| !f.is_zero())
-                .map(size)
-                .max()
-                .unwrap_or(0);
-            let places = INTEGER_BITS as i64 - largest;
-            let scaled = |fraction: &Fraction| -> Option<u128> {
-                let Fraction {
-                    numerator,
-                    denominator,
-                } = fraction;
-                let floor = if places >= 0 {
-                    (numerator << places).div_floor(denominator)
-                } else {
-                    numerator.div_floor(&(denominator << -places))
-                };
-                floor.to_u128()
-            };
-            let low: Option<Vec<u128>> = fractions.iter().map(scaled).collect();
+        Column::Each(values) => {
+            // `Part::new` has spread the scores, and all are defined.
+            let values: Vec<&Quotient> = values.iter().flatten().collect();
+            if values.len() != rows {
+                return None;
+            }
+            let largest = values.iter().filter_map(|value| value.magnitude()).max();
+            let places = INTEGER_BITS as i64 - largest.unwrap_or(0);
+            let low: Option<Vec<u128>> = values.iter().map(|value| value.scaled(places)).collect();
             let low = low?;
             let high = low
                 .iter()
-                .zip(&fractions)
-                .map(|(n, f)| if f.is_zero() { 0 } else { n + 1 })
+                .zip(&values)
+                .map(|(n, value)| if value.is_zero() { 0 } else { n + 1 })
                 .collect();
             let power = BigInt::one() << places.unsigned_abs();
             let scale = if places >= 0 {
@@ -355,7 +342,7 @@ impl Part {
         match &self.scores {
             Column::Fixed(column) => column.numerators.iter().any(|n| *n > 0),
             Column::Wide(column) => column.numerators.iter().any(Signed::is_positive),
-            Column::Each(values) => values.iter().flatten().any(Signed::is_positive),
+            Column::Each(values) => values.iter().flatten().any(Quotient::is_positive),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::domain::exact::{Column, Fraction, rational};
 use crate::domain::money::Money;
 use num_traits::ToPrimitive;
 use rust_decimal::Decimal;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// The money of a run.
@@ -613,8 +614,8 @@ struct Evaluator<'e> {
     inputs: &'e Inputs<'e>,
 }
 
-enum Value {
-    Number(Column),
+enum Value<'v> {
+    Number(Cow<'v, Column>),
     Truth(Vec<Option<bool>>),
 }
 
@@ -622,7 +623,7 @@ impl Evaluator<'_> {
     /// The value for each region; every region must have one, zero or more.
     fn checked(&self, field: &str, expression: &Expression, report: &mut Report) -> Option<Column> {
         let column = match self.value(expression) {
-            Ok(column) => column.spread(self.inputs.regions.len()),
+            Ok(column) => column.into_owned().spread(self.inputs.regions.len()),
             Err(too_large) => {
                 report.add(|| too_large.violation(field));
                 return None;
@@ -662,51 +663,52 @@ impl Evaluator<'_> {
         Some(column)
     }
 
-    fn value(&self, expression: &Expression) -> Result<Column, ValueTooLarge> {
+    fn value(&self, expression: &Expression) -> Result<Cow<'_, Column>, ValueTooLarge> {
         let rows = self.inputs.regions.len();
         let nodes = expression.nodes();
         let last_use = last_uses(nodes);
-        let mut values: Vec<Option<Value>> = Vec::with_capacity(nodes.len());
+        let nothing = Column::Each(vec![None]);
+        let mut values: Vec<Option<Value<'_>>> = Vec::with_capacity(nodes.len());
         for (id, node) in nodes.iter().enumerate() {
+            // The reader has checked every operand's kind.
             let number = |node: NodeId| match &values[node] {
-                Some(Value::Number(column)) => column.clone(),
-                // The reader has checked every operand's kind.
-                _ => Column::Each(vec![None]),
+                Some(Value::Number(column)) => column.as_ref(),
+                _ => &nothing,
             };
             let truth = |node: NodeId| match &values[node] {
-                Some(Value::Truth(truth)) => truth.clone(),
-                _ => vec![None],
+                Some(Value::Truth(truth)) => truth.as_slice(),
+                _ => &[None],
             };
+            let owned = |column: Column| Value::Number(Cow::Owned(column));
             let value = match node {
-                Node::Number(value) => Value::Number(Column::constant(*value)),
-                Node::Parameter(name) => Value::Number(Column::constant(
+                Node::Number(value) => owned(Column::constant(*value)),
+                Node::Parameter(name) => owned(Column::constant(
                     self.formula.parameters.get(name).copied().unwrap_or_default(),
                 )),
-                Node::Indicator { code, years_back } => Value::Number(
-                    self.inputs
-                        .column(code, *years_back)
-                        .map_or_else(|| Column::Each(vec![None]), |column| column.values.clone()),
-                ),
+                Node::Indicator { code, years_back } => match self.inputs.column(code, *years_back) {
+                    Some(column) => Value::Number(Cow::Borrowed(&column.values)),
+                    None => owned(nothing.clone()),
+                },
                 Node::Binary(operation, a, b) => {
                     let (a, b) = (number(*a), number(*b));
-                    Value::Number(match operation {
-                        Operation::Add => a.add(&b),
-                        Operation::Subtract => a.subtract(&b),
-                        Operation::Multiply => a.multiply(&b),
-                        Operation::Divide => a.divide(&b),
-                        Operation::Minimum => a.minimum(&b),
-                        Operation::Maximum => a.maximum(&b),
+                    owned(match operation {
+                        Operation::Add => a.add(b),
+                        Operation::Subtract => a.subtract(b),
+                        Operation::Multiply => a.multiply(b),
+                        Operation::Divide => a.divide(b),
+                        Operation::Minimum => a.minimum(b),
+                        Operation::Maximum => a.maximum(b),
                     }?)
                 }
-                Node::Share(a) => Value::Number(number(*a).share(rows)?),
-                Node::Total(a) => Value::Number(number(*a).total(rows)?),
+                Node::Share(a) => owned(number(*a).share(rows)?),
+                Node::Total(a) => owned(number(*a).total(rows)?),
                 Node::If {
                     condition,
                     then,
                     otherwise,
-                } => Value::Number(number(*then).select(&number(*otherwise), &truth(*condition))?),
+                } => owned(number(*then).select(number(*otherwise), truth(*condition))?),
                 Node::Compare(relation, a, b) => {
-                    let orders = number(*a).compare(&number(*b));
+                    let orders = number(*a).compare(number(*b));
                     Value::Truth(
                         orders
                             .into_iter()
@@ -714,14 +716,11 @@ impl Evaluator<'_> {
                             .collect(),
                     )
                 }
-                Node::And(a, b) => Value::Truth(both(&truth(*a), &truth(*b), |a, b| a && b)),
-                Node::Or(a, b) => Value::Truth(both(&truth(*a), &truth(*b), |a, b| a || b)),
-                Node::Not(a) => Value::Truth(
-                    truth(*a)
-                        .into_iter()
-                        .map(|truth| truth.map(|truth| !truth))
-                        .collect(),
-                ),
+                Node::And(a, b) => Value::Truth(both(truth(*a), truth(*b), |a, b| a && b)),
+                Node::Or(a, b) => Value::Truth(both(truth(*a), truth(*b), |a, b| a || b)),
+                Node::Not(a) => {
+                    Value::Truth(truth(*a).iter().map(|truth| truth.map(|truth| !truth)).collect())
+                }
             };
             values.push(Some(value));
             for operand in node.operands() {
@@ -732,7 +731,7 @@ impl Evaluator<'_> {
         }
         match values.pop().flatten() {
             Some(Value::Number(column)) => Ok(column),
-            _ => Ok(Column::Each(vec![None])),
+            _ => Ok(Cow::Owned(nothing)),
         }
     }
 }
