@@ -6,7 +6,7 @@
 mod data;
 
 use criterion::{BenchmarkId, Criterion};
-use data::{DUAL, QUOTIENT, SIX_FACTORS, Shape, World};
+use data::{DUAL, QUOTIENT, SHARED_QUOTIENT, SIX_FACTORS, Shape, World};
 use incentive_fund::domain::allocation::Outcome;
 use incentive_fund::domain::formula::evaluate;
 use incentive_fund::domain::formula::trace::explain;
@@ -43,6 +43,8 @@ fn allocate(criterion: &mut Criterion, name: &str, world: &World) {
 }
 
 fn measure(criterion: &mut Criterion) {
+    let shared = World::new(1_000, SHARED_QUOTIENT).unwrap();
+    allocate(criterion, SHARED_QUOTIENT.0, &shared);
     for areas in SIZES {
         for shape in [SIX_FACTORS, QUOTIENT, DUAL] {
             allocate(criterion, shape.0, &World::new(areas, shape).unwrap());

@@ -29,7 +29,7 @@ use proptest::test_runner::{Config, TestCaseResult, TestError, TestRunner};
 use std::cell::Cell;
 
 /// How many cases the main comparison draws.
-const CASES: u32 = 24_000;
+const CASES: u32 = 20_000;
 /// How many cases each other property draws.
 const FEWER_CASES: u32 = 2_000;
 const YEAR: i32 = 2024;

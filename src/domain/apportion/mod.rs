@@ -196,12 +196,7 @@ impl<'q, Q: Quotas> Rows<'q, Q> {
 
     /// An interval that contains what the quota is above its floor.
     fn remainder(&self, row: usize) -> Enclosure {
-        let Enclosure { low, high } = self.quotas.enclosure(row);
-        let floor = Enclosure::whole(self.floors[row]).low;
-        Enclosure {
-            low: low.saturating_sub(floor),
-            high: high.saturating_sub(floor),
-        }
+        self.quotas.enclosure(row).above(self.floors[row])
     }
 
     /// Orders two rows by quota, then position: the one that wins a tie comes first.

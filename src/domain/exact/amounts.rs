@@ -4,6 +4,7 @@
 
 use super::column::Common;
 use super::enclosure::{Enclosure, Integers, Multiplier, PLACES};
+use super::quotient::Quotient;
 use super::{BigInt, Column, Fraction};
 use num_integer::Integer;
 use num_traits::{One, Signed, ToPrimitive, Zero};
@@ -30,7 +31,9 @@ pub struct Part {
     scores: Column,
     integers: Option<Integers>,
     payout: Payout,
+    enclosing: Option<Multiplier>,
     sum: OnceLock<Fraction>,
+    multiplier: OnceLock<Fraction>,
     rows: usize,
 }
 
@@ -43,7 +46,9 @@ impl Part {
             scores,
             integers,
             payout,
+            enclosing: None,
             sum: OnceLock::new(),
+            multiplier: OnceLock::new(),
             rows,
         }
     }
@@ -76,16 +81,33 @@ impl Part {
     }
 
     /// The exact amount for one unit of score.
-    pub fn multiplier(&self) -> Fraction {
-        match &self.payout {
+    pub fn multiplier(&self) -> &Fraction {
+        self.multiplier.get_or_init(|| match &self.payout {
             Payout::Proportional { pool } => pool.over(self.score_sum()),
             Payout::PerUnit { rate } => rate.clone(),
-        }
+        })
     }
 
     /// The exact amount of a row.
     pub fn exact(&self, row: usize) -> Fraction {
-        self.scores.fraction(row).times(&self.multiplier())
+        self.scores.fraction(row).times(self.multiplier())
+    }
+
+    /// An interval that contains the amount of a row; known once the part is one of [`Amounts`].
+    pub fn enclosure(&self, row: usize) -> Enclosure {
+        match (&self.integers, &self.enclosing) {
+            (Some(integers), Some(multiplier)) => {
+                let (low, high) = integers.row(row);
+                multiplier.of_integers(low, high)
+            }
+            _ => Enclosure::UNKNOWN,
+        }
+    }
+
+    /// Whether the amount of a row is exactly zero.
+    pub fn is_zero(&self, row: usize) -> bool {
+        let (Payout::PerUnit { rate: money } | Payout::Proportional { pool: money }) = &self.payout;
+        money.is_zero() || self.scores.is_zero_at(row)
     }
 
     /// Each row's amount, enclosed; nothing where the scores or the multiplier do not fit.
@@ -152,34 +174,20 @@ fn integers(scores: &Column, rows: usize) -> Option<Integers> {
                 scale: Fraction::new(BigInt::one() << shift, denominator.clone()),
             })
         }
-        Column::Each(_) => {
-            let fractions: Vec<Fraction> = (0..rows).map(|row| scores.fraction(row)).collect();
-            let size = |f: &Fraction| f.numerator.bits() as i64 - f.denominator.bits() as i64;
-            let largest = fractions
-                .iter()
-                .filter(|f| !f.is_zero())
-                .map(size)
-                .max()
-                .unwrap_or(0);
-            let places = INTEGER_BITS as i64 - largest;
-            let scaled = |fraction: &Fraction| -> Option<u128> {
-                let Fraction {
-                    numerator,
-                    denominator,
-                } = fraction;
-                let floor = if places >= 0 {
-                    (numerator << places).div_floor(denominator)
-                } else {
-                    numerator.div_floor(&(denominator << -places))
-                };
-                floor.to_u128()
-            };
-            let low: Option<Vec<u128>> = fractions.iter().map(scaled).collect();
+        Column::Each(values) => {
+            // `Part::new` has spread the scores, and all are defined.
+            let values: Vec<&Quotient> = values.iter().flatten().collect();
+            if values.len() != rows {
+                return None;
+            }
+            let largest = values.iter().filter_map(|value| value.magnitude()).max();
+            let places = INTEGER_BITS as i64 - largest.unwrap_or(0);
+            let low: Option<Vec<u128>> = values.iter().map(|value| value.scaled(places)).collect();
             let low = low?;
             let high = low
                 .iter()
-                .zip(&fractions)
-                .map(|(n, f)| if f.is_zero() { 0 } else { n + 1 })
+                .zip(&values)
+                .map(|(n, value)| if value.is_zero() { 0 } else { n + 1 })
                 .collect();
             let power = BigInt::one() << places.unsigned_abs();
             let scale = if places >= 0 {
@@ -214,21 +222,15 @@ pub struct Amounts {
 
 impl Amounts {
     /// Sums the parts.
-    pub fn new(rows: usize, parts: Vec<Part>) -> Self {
+    pub fn new(rows: usize, mut parts: Vec<Part>) -> Self {
         let mut enclosures = vec![Enclosure::ZERO; rows];
-        for part in &parts {
-            let enclosed = part
+        for part in &mut parts {
+            part.enclosing = part
                 .integers
                 .as_ref()
-                .and_then(|integers| Some((integers, part.enclosing_multiplier(integers)?)));
-            match enclosed {
-                Some((integers, multiplier)) => {
-                    for (row, sum) in enclosures.iter_mut().enumerate() {
-                        let (low, high) = integers.row(row);
-                        *sum = sum.plus(multiplier.of_integers(low, high));
-                    }
-                }
-                None => enclosures.fill(Enclosure::UNKNOWN),
+                .and_then(|integers| part.enclosing_multiplier(integers));
+            for (row, sum) in enclosures.iter_mut().enumerate() {
+                *sum = sum.plus(part.enclosure(row));
             }
         }
         Self {
@@ -256,9 +258,7 @@ impl Amounts {
 
     /// Whether a row's amount is exactly zero.
     pub fn is_zero(&self, row: usize) -> bool {
-        self.parts.iter().all(|part| {
-            part.scores.is_zero_at(row) || matches!(&part.payout, Payout::PerUnit { rate: amount } | Payout::Proportional { pool: amount } if amount.is_zero())
-        })
+        self.parts.iter().all(|part| part.is_zero(row))
     }
 
     /// The exact amount of a row.
@@ -298,7 +298,7 @@ impl Amounts {
             None => {
                 let sum = |part: &Part| {
                     let scores: Vec<Fraction> = rows.iter().map(|row| part.scores.fraction(*row)).collect();
-                    Fraction::sum(&scores).times(&part.multiplier())
+                    Fraction::sum(&scores).times(part.multiplier())
                 };
                 Fraction::sum(&self.parts.iter().map(sum).collect::<Vec<_>>())
             }
@@ -353,7 +353,7 @@ impl Part {
         match &self.scores {
             Column::Fixed(column) => column.numerators.iter().any(|n| *n > 0),
             Column::Wide(column) => column.numerators.iter().any(Signed::is_positive),
-            Column::Each(values) => values.iter().flatten().any(Signed::is_positive),
+            Column::Each(values) => values.iter().flatten().any(Quotient::is_positive),
         }
     }
 }

@@ -4,11 +4,13 @@
 //! serve nearly every formula; where an operation would overflow, the same in big integers; where
 //! regions are divided by values of their own, a rational each, or nothing where the divisor is zero.
 
-use super::{BigInt, BigRational, Fraction};
+use super::quotient::Quotient;
+use super::{BigInt, Fraction};
 use crate::domain::error::Violation;
 use num_integer::Integer;
-use num_traits::{CheckedAdd, CheckedMul, CheckedSub, Signed, Zero};
+use num_traits::{CheckedAdd, CheckedMul, CheckedSub, One, Signed, ToPrimitive, Zero};
 use rust_decimal::Decimal;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// Numerators over one positive denominator. One numerator stands for the same value in every row.
@@ -28,7 +30,7 @@ pub enum Column {
     /// Common denominator, any size.
     Wide(Common<BigInt>),
     /// A rational for each row; `None` where it would divide by zero.
-    Each(Vec<Option<BigRational>>),
+    Each(Vec<Option<Quotient>>),
 }
 
 /// Largest size of one exact value that an expression may build up, in bits of its denominator.
@@ -48,7 +50,7 @@ impl<N: Whole> Common<N> {
         self.numerators.len().max(other.numerators.len())
     }
 
-    fn checked_map(&self, f: impl Fn(&N) -> Option<N>) -> Option<Vec<N>> {
+    fn checked_map<M>(&self, f: impl Fn(&N) -> Option<M>) -> Option<Vec<M>> {
         self.numerators.iter().map(f).collect()
     }
 
@@ -171,11 +173,37 @@ impl Common<i128> {
 }
 
 impl Common<BigInt> {
-    fn each(&self) -> Vec<Option<BigRational>> {
-        self.numerators
+    /// The same in 128 bits, where it fits.
+    fn narrowed(&self) -> Option<Common<i128>> {
+        Some(Common {
+            numerators: self.checked_map(ToPrimitive::to_i128)?,
+            denominator: self.denominator.to_i128()?,
+        })
+    }
+
+    /// Over the least common denominator; `None` where any value is nothing.
+    fn of_quotients(values: &[Option<Quotient>]) -> Option<Result<Self, ValueTooLarge>> {
+        let values: Vec<Fraction> = values
             .iter()
-            .map(|n| Some(BigRational::new(n.clone(), self.denominator.clone())))
-            .collect()
+            .map(|value| Some(Fraction::from(value.as_ref()?.rational())))
+            .collect::<Option<_>>()?;
+        let mut denominator = BigInt::one();
+        for value in &values {
+            // The remainder first: it is as small as the value, the denominator is not.
+            let gcd = (&denominator % &value.denominator).gcd(&value.denominator);
+            denominator *= &value.denominator / gcd;
+            if denominator.bits() > MAX_DENOMINATOR_BITS {
+                return Some(Err(ValueTooLarge));
+            }
+        }
+        let numerators = values
+            .iter()
+            .map(|value| &value.numerator * (&denominator / &value.denominator))
+            .collect();
+        Some(Ok(Self {
+            numerators,
+            denominator,
+        }))
     }
 }
 
@@ -240,17 +268,24 @@ impl Column {
     }
 
     /// The value of a row; `None` where it would divide by zero.
-    pub fn value(&self, row: usize) -> Option<BigRational> {
+    fn quotient(&self, row: usize) -> Option<Cow<'_, Quotient>> {
         match self {
-            Self::Fixed(column) => Some(BigRational::new(
-                BigInt::from(*at(&column.numerators, row)),
-                BigInt::from(column.denominator),
-            )),
-            Self::Wide(column) => Some(BigRational::new(
-                at(&column.numerators, row).clone(),
-                column.denominator.clone(),
-            )),
-            Self::Each(values) => at(values, row).clone(),
+            Self::Fixed(column) => {
+                Quotient::of_integers(*at(&column.numerators, row), column.denominator).map(Cow::Owned)
+            }
+            Self::Wide(column) => {
+                Quotient::of(at(&column.numerators, row), &column.denominator).map(Cow::Owned)
+            }
+            Self::Each(values) => at(values, row).as_ref().map(Cow::Borrowed),
+        }
+    }
+
+    /// How many values it holds: one for each row, or one for all.
+    fn len(&self) -> usize {
+        match self {
+            Self::Fixed(column) => column.numerators.len(),
+            Self::Wide(column) => column.numerators.len(),
+            Self::Each(values) => values.len(),
         }
     }
 
@@ -292,7 +327,7 @@ impl Column {
             Self::Wide(column) => column.numerators.iter().position(Signed::is_negative),
             Self::Each(values) => values
                 .iter()
-                .position(|v| v.as_ref().is_some_and(Signed::is_negative)),
+                .position(|v| v.as_ref().is_some_and(Quotient::is_negative)),
         }
     }
 
@@ -301,23 +336,15 @@ impl Column {
         match self {
             Self::Fixed(column) => *at(&column.numerators, row) == 0,
             Self::Wide(column) => at(&column.numerators, row).is_zero(),
-            Self::Each(values) => at(values, row).as_ref().is_none_or(Zero::is_zero),
+            Self::Each(values) => at(values, row).as_ref().is_none_or(Quotient::is_zero),
         }
     }
 
-    fn to_wide(&self) -> Option<Common<BigInt>> {
+    fn wide(&self) -> Option<Cow<'_, Common<BigInt>>> {
         match self {
-            Self::Fixed(column) => Some(column.widened()),
-            Self::Wide(column) => Some(column.clone()),
+            Self::Fixed(column) => Some(Cow::Owned(column.widened())),
+            Self::Wide(column) => Some(Cow::Borrowed(column)),
             Self::Each(_) => None,
-        }
-    }
-
-    fn to_each(&self) -> Vec<Option<BigRational>> {
-        match self {
-            Self::Fixed(column) => column.widened().each(),
-            Self::Wide(column) => column.each(),
-            Self::Each(values) => values.clone(),
         }
     }
 
@@ -327,21 +354,28 @@ impl Column {
         other: &Self,
         fixed: impl Fn(&Common<i128>, &Common<i128>) -> Option<Common<i128>>,
         wide: impl Fn(&Common<BigInt>, &Common<BigInt>) -> Option<Common<BigInt>>,
-        each: impl Fn(&BigRational, &BigRational) -> Option<BigRational>,
+        each: impl Fn(&Quotient, &Quotient) -> Option<Quotient>,
     ) -> Result<Self, ValueTooLarge> {
         if let (Self::Fixed(a), Self::Fixed(b)) = (self, other)
             && let Some(result) = fixed(a, b)
         {
             return Ok(Self::Fixed(result));
         }
-        if let (Some(a), Some(b)) = (self.to_wide(), other.to_wide())
+        if let (Some(a), Some(b)) = (self.wide(), other.wide())
             && let Some(result) = wide(&a, &b)
         {
             return Self::Wide(result).limited();
         }
-        let (a, b) = (self.to_each(), other.to_each());
-        let rows = a.len().max(b.len());
-        let value = |row| each(at(&a, row).as_ref()?, at(&b, row).as_ref()?);
+        self.by_row(other, each)
+    }
+
+    fn by_row(
+        &self,
+        other: &Self,
+        each: impl Fn(&Quotient, &Quotient) -> Option<Quotient>,
+    ) -> Result<Self, ValueTooLarge> {
+        let value = |row: usize| each(&*self.quotient(row)?, &*other.quotient(row)?);
+        let rows = self.len().max(other.len());
         Self::Each((0..rows).map(value).collect()).limited()
     }
 
@@ -352,7 +386,7 @@ impl Column {
             Self::Each(values) => values
                 .iter()
                 .flatten()
-                .map(|value| value.denom().bits())
+                .map(Quotient::denominator_bits)
                 .max()
                 .unwrap_or(0),
         };
@@ -369,7 +403,7 @@ impl Column {
             other,
             |a, b| a.combine(b, |x, y| x.checked_add(y)),
             |a, b| a.combine(b, |x, y| Some(x + y)),
-            |x, y| Some(x + y),
+            |x, y| Some(x.plus(y)),
         )
     }
 
@@ -379,24 +413,25 @@ impl Column {
             other,
             |a, b| a.combine(b, |x, y| x.checked_sub(y)),
             |a, b| a.combine(b, |x, y| Some(x - y)),
-            |x, y| Some(x - y),
+            |x, y| Some(x.minus(y)),
         )
     }
 
     /// Product, row by row.
     pub fn multiply(&self, other: &Self) -> Result<Self, ValueTooLarge> {
-        self.apply(other, Common::times, Common::times, |x, y| Some(x * y))
+        self.apply(other, Common::times, Common::times, |x, y| Some(x.times(y)))
     }
 
     /// Quotient, row by row; nothing where the divisor is zero.
     pub fn divide(&self, other: &Self) -> Result<Self, ValueTooLarge> {
         fn by_one<N: Whole>(a: &Common<N>, b: &Common<N>) -> Option<Common<N>> {
-            match b.numerators.as_slice() {
-                [divisor] if !divisor.is_zero() => a.over(divisor, &b.denominator),
-                _ => None,
-            }
+            a.over(&b.numerators[0], &b.denominator)
         }
-        self.apply(other, by_one, by_one, |x, y| (!y.is_zero()).then(|| x / y))
+        if other.len() == 1 && !other.is_zero_at(0) {
+            self.apply(other, by_one, by_one, Quotient::over)
+        } else {
+            self.by_row(other, Quotient::over)
+        }
     }
 
     /// The smaller of two, row by row.
@@ -436,26 +471,27 @@ impl Column {
                     denominator: column.denominator.clone(),
                 }))
             }
-            Self::Each(values) => {
-                let sum = (0..rows).try_fold(BigRational::zero(), |sum, row| {
-                    let value = at(values, row).as_ref().map(|value| sum + value);
-                    match value {
-                        Some(sum) if sum.denom().bits() > MAX_DENOMINATOR_BITS => Err(Some(ValueTooLarge)),
-                        Some(sum) => Ok(sum),
-                        None => Err(None),
-                    }
-                });
-                match sum {
-                    Ok(sum) => Ok(Self::Each(vec![Some(sum)])),
-                    Err(None) => Ok(Self::Each(vec![None])),
-                    Err(Some(too_large)) => Err(too_large),
-                }
-            }
+            Self::Each(values) => match Self::common(values) {
+                Some(common) => common?.total(rows),
+                None => Ok(Self::Each(vec![None])),
+            },
         }
+    }
+
+    /// Quotients over one denominator; `None` where any is nothing.
+    fn common(values: &[Option<Quotient>]) -> Option<Result<Self, ValueTooLarge>> {
+        let common = Common::of_quotients(values)?;
+        Some(common.map(|common| common.narrowed().map_or(Self::Wide(common), Self::Fixed)))
     }
 
     /// Each row's share of the sum over all `rows`; nothing where the sum is zero.
     pub fn share(&self, rows: usize) -> Result<Self, ValueTooLarge> {
+        // Over one denominator, which the shares do not have any more, unlike the sum.
+        if let Self::Each(values) = self
+            && let Some(common) = Self::common(values)
+        {
+            return common?.share(rows);
+        }
         self.divide(&self.total(rows)?)
     }
 
@@ -466,15 +502,14 @@ impl Column {
         {
             return orders.into_iter().map(Some).collect();
         }
-        if let (Some(a), Some(b)) = (self.to_wide(), other.to_wide())
+        if let (Some(a), Some(b)) = (self.wide(), other.wide())
             && let Some(orders) = a.compare(&b)
         {
             return orders.into_iter().map(Some).collect();
         }
-        let (a, b) = (self.to_each(), other.to_each());
-        let rows = a.len().max(b.len());
+        let rows = self.len().max(other.len());
         (0..rows)
-            .map(|row| Some(at(&a, row).as_ref()?.cmp(at(&b, row).as_ref()?)))
+            .map(|row| Some(self.quotient(row)?.cmp(&other.quotient(row)?)))
             .collect()
     }
 
@@ -486,18 +521,16 @@ impl Column {
             {
                 return Ok(Self::Fixed(result));
             }
-            if let (Some(a), Some(b)) = (self.to_wide(), other.to_wide())
+            if let (Some(a), Some(b)) = (self.wide(), other.wide())
                 && let Some(result) = a.select(&b, first)
             {
                 return Self::Wide(result).limited();
             }
         }
-        let (a, b) = (self.to_each(), other.to_each());
-        let rows = a.len().max(b.len()).max(first.len());
-        let pick = |row: usize| match at(first, row) {
-            Some(true) => at(&a, row).clone(),
-            Some(false) => at(&b, row).clone(),
-            None => None,
+        let rows = self.len().max(other.len()).max(first.len());
+        let pick = |row: usize| {
+            let chosen = if (*at(first, row))? { self } else { other };
+            chosen.quotient(row).map(Cow::into_owned)
         };
         Self::Each((0..rows).map(pick).collect()).limited()
     }
@@ -512,8 +545,8 @@ impl Column {
                 Fraction::new(at(&column.numerators, row).clone(), column.denominator.clone())
             }
             Self::Each(values) => at(values, row)
-                .clone()
-                .map_or_else(|| Fraction::whole(0), Fraction::from),
+                .as_ref()
+                .map_or_else(|| Fraction::whole(0), Quotient::fraction),
         }
     }
 }

@@ -72,13 +72,13 @@ impl Enclosure {
         }
     }
 
-    /// The part after the point, meaningful only where [`Self::floor`] is decided.
+    /// What the value is above a whole number that it is not below.
     #[must_use]
-    pub fn remainder(self) -> Self {
-        const MASK: u128 = (1 << PLACES) - 1;
+    pub fn above(self, floor: i64) -> Self {
+        let floor = Self::whole(floor).low;
         Self {
-            low: self.low & MASK,
-            high: self.high & MASK,
+            low: self.low.saturating_sub(floor),
+            high: self.high.saturating_sub(floor),
         }
     }
 

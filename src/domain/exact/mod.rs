@@ -1,6 +1,7 @@
 //! Exact arithmetic for whole columns of regions, and the enclosures that make it fast.
 //!
 //! - [`mod@column`]: what a score expression evaluates to; exact rationals that share a denominator where they can.
+//! - [`mod@quotient`]: one rational for one region, small or big.
 //! - [`mod@fraction`]: unreduced fractions, for sums and comparisons.
 //! - [`mod@amounts`]: each region's exact amount, as a sum over components of score times multiplier.
 //! - [`mod@enclosure`]: fixed-point intervals that provably contain an exact value. Decisions are taken
@@ -12,6 +13,7 @@ pub mod amounts;
 pub mod column;
 pub mod enclosure;
 pub mod fraction;
+pub mod quotient;
 
 pub use column::Column;
 pub use fraction::Fraction;

@@ -17,10 +17,13 @@ use crate::domain::apportion::{Apportionment, Limits, Unsolvable, apportion};
 use crate::domain::error::{Faults, Violation};
 use crate::domain::exact::amounts::{Amounts, Part, Payout};
 use crate::domain::exact::column::ValueTooLarge;
+use crate::domain::exact::enclosure::{Enclosure, PLACES};
 use crate::domain::exact::{Column, Fraction, rational};
 use crate::domain::money::Money;
 use num_traits::ToPrimitive;
 use rust_decimal::Decimal;
+use std::borrow::Cow;
+use std::cmp::Ordering;
 
 /// The money of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,26 +120,50 @@ impl Evaluation<'_> {
     /// divisor method gave more or fewer units than that can, in proportion first.
     pub fn component_amounts(&self, row: usize) -> Vec<Money> {
         let unit = self.formula.unit.fen();
-        let exact: Vec<Fraction> = self.amounts.parts().iter().map(|part| part.exact(row)).collect();
+        let parts = self.amounts.parts();
         let target = if self.bounds.in_force {
-            // Halves up.
-            Fraction::sum(&exact)
-                .plus(&Fraction::new(1.into(), 2.into()))
-                .floor_i64()
-                .unwrap_or(0)
+            self.nearest_units(row)
         } else {
             self.results[row].fen() / unit
         };
-        let units = whole_parts(&exact, target).unwrap_or_else(|| {
+        let enclosed = Enclosed {
+            parts: (parts.iter())
+                .map(|part| (part.enclosure(row), !part.is_zero(row)))
+                .collect(),
+            exact: |at: usize| parts[at].exact(row),
+        };
+        let units = enclosed.whole(target).unwrap_or_else(|| {
+            let exact: Vec<Fraction> = parts.iter().map(|part| part.exact(row)).collect();
             let sum = Fraction::sum(&exact);
             if sum.is_zero() {
                 return vec![0; exact.len()];
             }
             let factor = Fraction::whole(target).over(&sum);
-            let scaled: Vec<Fraction> = exact.iter().map(|part| part.times(&factor)).collect();
-            whole_parts(&scaled, target).unwrap_or_default()
+            let scaled = Enclosed {
+                parts: (exact.iter())
+                    .map(|part| (Enclosure::UNKNOWN, !part.is_zero()))
+                    .collect(),
+                exact: |at: usize| exact[at].times(&factor),
+            };
+            scaled.whole(target).unwrap_or_default()
         });
         units.into_iter().map(|units| money(units, unit)).collect()
+    }
+
+    /// A region's amount before bounds in whole units, the nearest, halves up.
+    fn nearest_units(&self, row: usize) -> i64 {
+        const HALF: Enclosure = Enclosure {
+            low: 1 << (PLACES - 1),
+            high: 1 << (PLACES - 1),
+        };
+        let exact = || {
+            self.amounts
+                .exact(row)
+                .plus(&Fraction::new(1.into(), 2.into()))
+                .floor_i64()
+        };
+        let enclosed = self.amounts.enclosure(row).plus(HALF).floor();
+        enclosed.or_else(exact).unwrap_or(0)
     }
 
     /// The sum of all regions' amounts.
@@ -145,19 +172,44 @@ impl Evaluation<'_> {
     }
 }
 
-/// Floors and one more unit each for the largest remainders; `None` where those do not reach the target.
-fn whole_parts(exact: &[Fraction], target: i64) -> Option<Vec<i64>> {
-    let mut units: Vec<i64> = exact.iter().map(Fraction::floor_i64).collect::<Option<_>>()?;
-    let missing = usize::try_from(target - units.iter().sum::<i64>()).ok()?;
-    let mut order: Vec<usize> = (0..exact.len()).filter(|at| !exact[*at].is_zero()).collect();
-    if missing > order.len() {
-        return None;
+/// The parts of one amount: each enclosed and whether it is above zero; exact where that does not decide.
+struct Enclosed<E> {
+    parts: Vec<(Enclosure, bool)>,
+    exact: E,
+}
+
+impl<E: Fn(usize) -> Fraction> Enclosed<E> {
+    /// Floors and one more unit each for the largest remainders; `None` where those do not reach the target.
+    fn whole(&self, target: i64) -> Option<Vec<i64>> {
+        let floor = |(at, (enclosure, _)): (usize, &(Enclosure, bool))| {
+            enclosure.floor().or_else(|| (self.exact)(at).floor_i64())
+        };
+        let mut units: Vec<i64> = self.parts.iter().enumerate().map(floor).collect::<Option<_>>()?;
+        let missing = usize::try_from(target - units.iter().sum::<i64>()).ok()?;
+        let mut order: Vec<usize> = (0..units.len()).filter(|at| self.parts[*at].1).collect();
+        if missing > order.len() {
+            return None;
+        }
+        if (1..order.len()).contains(&missing) {
+            order.sort_by(|a, b| self.by_remainder(&units, *a, *b));
+        }
+        for at in &order[..missing] {
+            units[*at] += 1;
+        }
+        Some(units)
     }
-    order.sort_by(|a, b| exact[*b].remainder().cmp(&exact[*a].remainder()).then(a.cmp(b)));
-    for at in &order[..missing] {
-        units[*at] += 1;
+
+    /// Orders two parts by remainder, then position: the larger remainder first.
+    fn by_remainder(&self, floors: &[i64], a: usize, b: usize) -> Ordering {
+        let enclosed = |at: usize| self.parts[at].0.above(floors[at]);
+        match enclosed(b).order(enclosed(a)) {
+            Some(order @ (Ordering::Less | Ordering::Greater)) => order,
+            _ => {
+                let exact = |at: usize| (self.exact)(at).remainder();
+                exact(b).cmp(&exact(a)).then(a.cmp(&b))
+            }
+        }
     }
-    Some(units)
 }
 
 /// Units to money; whole units never exceed the pool, which is within the limits of money.
@@ -572,8 +624,8 @@ struct Evaluator<'e> {
     inputs: &'e Inputs<'e>,
 }
 
-enum Value {
-    Number(Column),
+enum Value<'v> {
+    Number(Cow<'v, Column>),
     Truth(Vec<Option<bool>>),
 }
 
@@ -581,7 +633,7 @@ impl Evaluator<'_> {
     /// The value for each region; every region must have one, zero or more.
     fn checked(&self, field: &str, expression: &Expression, report: &mut Faults) -> Option<Column> {
         let column = match self.value(expression) {
-            Ok(column) => column.spread(self.inputs.regions.len()),
+            Ok(column) => column.into_owned().spread(self.inputs.regions.len()),
             Err(too_large) => {
                 report.add(|| too_large.violation(field));
                 return None;
@@ -621,51 +673,52 @@ impl Evaluator<'_> {
         Some(column)
     }
 
-    fn value(&self, expression: &Expression) -> Result<Column, ValueTooLarge> {
+    fn value(&self, expression: &Expression) -> Result<Cow<'_, Column>, ValueTooLarge> {
         let rows = self.inputs.regions.len();
         let nodes = expression.nodes();
         let last_use = last_uses(nodes);
-        let mut values: Vec<Option<Value>> = Vec::with_capacity(nodes.len());
+        let nothing = Column::Each(vec![None]);
+        let mut values: Vec<Option<Value<'_>>> = Vec::with_capacity(nodes.len());
         for (id, node) in nodes.iter().enumerate() {
+            // The reader has checked every operand's kind.
             let number = |node: NodeId| match &values[node] {
-                Some(Value::Number(column)) => column.clone(),
-                // The reader has checked every operand's kind.
-                _ => Column::Each(vec![None]),
+                Some(Value::Number(column)) => column.as_ref(),
+                _ => &nothing,
             };
             let truth = |node: NodeId| match &values[node] {
-                Some(Value::Truth(truth)) => truth.clone(),
-                _ => vec![None],
+                Some(Value::Truth(truth)) => truth.as_slice(),
+                _ => &[None],
             };
+            let owned = |column: Column| Value::Number(Cow::Owned(column));
             let value = match node {
-                Node::Number(value) => Value::Number(Column::constant(*value)),
-                Node::Parameter(name) => Value::Number(Column::constant(
+                Node::Number(value) => owned(Column::constant(*value)),
+                Node::Parameter(name) => owned(Column::constant(
                     self.formula.parameters.get(name).copied().unwrap_or_default(),
                 )),
-                Node::Indicator { code, years_back } => Value::Number(
-                    self.inputs
-                        .column(code, *years_back)
-                        .map_or_else(|| Column::Each(vec![None]), |column| column.values.clone()),
-                ),
+                Node::Indicator { code, years_back } => match self.inputs.column(code, *years_back) {
+                    Some(column) => Value::Number(Cow::Borrowed(&column.values)),
+                    None => owned(nothing.clone()),
+                },
                 Node::Binary(operation, a, b) => {
                     let (a, b) = (number(*a), number(*b));
-                    Value::Number(match operation {
-                        Operation::Add => a.add(&b),
-                        Operation::Subtract => a.subtract(&b),
-                        Operation::Multiply => a.multiply(&b),
-                        Operation::Divide => a.divide(&b),
-                        Operation::Minimum => a.minimum(&b),
-                        Operation::Maximum => a.maximum(&b),
+                    owned(match operation {
+                        Operation::Add => a.add(b),
+                        Operation::Subtract => a.subtract(b),
+                        Operation::Multiply => a.multiply(b),
+                        Operation::Divide => a.divide(b),
+                        Operation::Minimum => a.minimum(b),
+                        Operation::Maximum => a.maximum(b),
                     }?)
                 }
-                Node::Share(a) => Value::Number(number(*a).share(rows)?),
-                Node::Total(a) => Value::Number(number(*a).total(rows)?),
+                Node::Share(a) => owned(number(*a).share(rows)?),
+                Node::Total(a) => owned(number(*a).total(rows)?),
                 Node::If {
                     condition,
                     then,
                     otherwise,
-                } => Value::Number(number(*then).select(&number(*otherwise), &truth(*condition))?),
+                } => owned(number(*then).select(number(*otherwise), truth(*condition))?),
                 Node::Compare(relation, a, b) => {
-                    let orders = number(*a).compare(&number(*b));
+                    let orders = number(*a).compare(number(*b));
                     Value::Truth(
                         orders
                             .into_iter()
@@ -673,14 +726,11 @@ impl Evaluator<'_> {
                             .collect(),
                     )
                 }
-                Node::And(a, b) => Value::Truth(both(&truth(*a), &truth(*b), |a, b| a && b)),
-                Node::Or(a, b) => Value::Truth(both(&truth(*a), &truth(*b), |a, b| a || b)),
-                Node::Not(a) => Value::Truth(
-                    truth(*a)
-                        .into_iter()
-                        .map(|truth| truth.map(|truth| !truth))
-                        .collect(),
-                ),
+                Node::And(a, b) => Value::Truth(both(truth(*a), truth(*b), |a, b| a && b)),
+                Node::Or(a, b) => Value::Truth(both(truth(*a), truth(*b), |a, b| a || b)),
+                Node::Not(a) => {
+                    Value::Truth(truth(*a).iter().map(|truth| truth.map(|truth| !truth)).collect())
+                }
             };
             values.push(Some(value));
             for operand in node.operands() {
@@ -691,7 +741,7 @@ impl Evaluator<'_> {
         }
         match values.pop().flatten() {
             Some(Value::Number(column)) => Ok(column),
-            _ => Ok(Column::Each(vec![None])),
+            _ => Ok(Cow::Owned(nothing)),
         }
     }
 }

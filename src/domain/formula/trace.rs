@@ -5,12 +5,14 @@ use super::check::Mode;
 use super::evaluate::{Evaluation, share_of};
 use super::expression::Node;
 use crate::domain::error::Bilingual;
-use crate::domain::exact::Fraction;
+use crate::domain::exact::{BigInt, Fraction};
 use crate::domain::money::{FEN_PER_YUAN, Money};
 use crate::domain::region::RegionCode;
 
 /// Longest exact fraction written out, in characters; a longer one is given to 30 decimals and its size.
 const FRACTION_CHARS: usize = 160;
+/// Largest denominator that is brought to lowest terms for reading, in bits; beyond, that takes seconds.
+const REDUCED_BITS: u64 = 4_096;
 
 /// An observation that entered the derivation.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -259,29 +261,35 @@ fn value_text(evaluation: &Evaluation<'_>, node: &Node, row: usize) -> Option<St
 
 /// A fraction in lowest terms, as a whole number or finite decimal where it is one.
 pub fn fraction_text(fraction: &Fraction) -> String {
-    let reduced = fraction.reduced();
-    if let Some(decimal) = finite_decimal(&reduced) {
+    if let Some(decimal) = finite_decimal(fraction) {
         return decimal;
     }
-    let text = format!("{}/{}", reduced.numer(), reduced.denom());
-    if text.len() <= FRACTION_CHARS {
-        return text;
-    }
+    let digits = if fraction.denominator.bits() <= REDUCED_BITS {
+        let reduced = fraction.reduced();
+        let text = format!("{}/{}", reduced.numer(), reduced.denom());
+        if text.len() <= FRACTION_CHARS {
+            return text;
+        }
+        (text.len() - 1).to_string()
+    } else {
+        let decimal_digits = |bits: u64| bits * 30_103 / 100_000 + 1;
+        let most = decimal_digits(fraction.numerator.bits()) + decimal_digits(fraction.denominator.bits());
+        format!("up to {most}")
+    };
     format!(
-        "{}… (exact fraction of {} digits)",
-        fraction.to_decimal_text(30),
-        text.len() - 1
+        "{}… (exact fraction of {digits} digits)",
+        fraction.to_decimal_text(30)
     )
 }
 
-/// The decimal that a reduced fraction is, where its denominator divides 10^12.
-fn finite_decimal(reduced: &crate::domain::exact::BigRational) -> Option<String> {
+/// The decimal that a fraction is, where it has at most 12 places.
+fn finite_decimal(fraction: &Fraction) -> Option<String> {
     const PLACES: u32 = 12;
-    let power = crate::domain::exact::BigInt::from(10_i64.pow(PLACES));
-    if (&power % reduced.denom()) != crate::domain::exact::BigInt::ZERO {
+    let power = BigInt::from(10_i64.pow(PLACES));
+    if (&fraction.numerator * power) % &fraction.denominator != BigInt::ZERO {
         return None;
     }
-    let text = Fraction::from(reduced.clone()).to_decimal_text(PLACES);
+    let text = fraction.to_decimal_text(PLACES);
     Some(text.trim_end_matches('0').trim_end_matches('.').to_owned())
 }
 
