@@ -146,7 +146,7 @@ impl App {
                 &material.regions,
                 year,
             )?;
-            crate::domain::formula::evaluate::check_scores(&material.formula, &inputs)?;
+            crate::domain::formula::components::check_scores(&material.formula, &inputs)?;
             drop(inputs);
             Ok(material.formula)
         })

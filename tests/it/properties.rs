@@ -13,7 +13,8 @@ use incentive_fund::domain::apportion::Quotas;
 use incentive_fund::domain::error::Violation;
 use incentive_fund::domain::exact::enclosure::{Enclosure, PLACES};
 use incentive_fund::domain::exact::{BigInt, Fraction};
-use incentive_fund::domain::formula::bounds::{Placement, fill};
+use incentive_fund::domain::formula::bounds::fill;
+use incentive_fund::domain::formula::contributions::contributions;
 use incentive_fund::domain::formula::document::{
     AdjustmentText, BoundText, ComponentText, Document, Exact, LegalBasis, ParameterText, RoundingText,
     SetAsideText,
@@ -921,10 +922,10 @@ fn enclosures_contain_the_exact_values() {
         let all: Vec<usize> = (0..case.regions).collect();
         let payable = evaluation.amounts.exact_sum(&all);
         prop_assert_eq!(&payable, &Fraction::sum(&exact));
-        for row in 0..case.regions {
+        for (row, exact) in exact.iter().enumerate() {
             let enclosure = evaluation.amounts.enclosure(row);
-            prop_assert!(inside(enclosure, &exact[row]));
-            prop_assert_eq!(evaluation.amounts.is_zero(row), exact[row].is_zero());
+            prop_assert!(inside(enclosure, exact));
+            prop_assert_eq!(evaluation.amounts.is_zero(row), exact.is_zero());
             rows.set(rows.get() + 1);
             decided.set(decided.get() + u32::from(enclosure.floor().is_some()));
         }
@@ -951,20 +952,13 @@ fn enclosures_contain_the_exact_values() {
 }
 
 #[test]
-fn component_amounts_add_up() {
+fn contributions_add_up_by_region_and_by_component() {
     of_allocations(FEWER_CASES, |case, _, evaluation| {
         let unit = reference::UNITS[case.unit].1;
-        let placed = |row: usize| {
-            let limits = evaluation.bounds.limits[row];
-            match evaluation.bounds.placements[row] {
-                Placement::Free => true,
-                Placement::Floor => evaluation.quota(row).is_zero() && limits.low == 0,
-                Placement::Cap => false,
-            }
-        };
-        let untouched = (0..case.regions).all(placed);
-        for (row, amount) in evaluation.results.iter().enumerate() {
-            let parts = evaluation.component_amounts(row);
+        let rows = contributions(evaluation);
+        let total: Money = evaluation.results.iter().copied().sum();
+        let mut before_bounds = Money::ZERO;
+        for (row, (parts, amount)) in rows.iter().zip(&evaluation.results).enumerate() {
             prop_assert!(
                 parts
                     .iter()
@@ -973,13 +967,34 @@ fn component_amounts_add_up() {
             for (part, exact) in parts.iter().zip(evaluation.amounts.parts()) {
                 prop_assert!(part.fen() == 0 || !exact.exact(row).is_zero());
             }
-            let sum: Money = parts.into_iter().sum();
-            if untouched {
+            let sum: Money = parts.iter().copied().sum();
+            before_bounds = before_bounds.checked_add(sum).unwrap();
+            if !evaluation.bounds.in_force && !evaluation.amounts.is_zero(row) {
                 prop_assert_eq!(sum, *amount);
-            } else {
-                let nearest = rational(&evaluation.amounts.exact(row)) + R::new(1.into(), 2.into());
-                prop_assert_eq!(whole(sum.fen() / unit), nearest.floor());
             }
+        }
+        prop_assert_eq!(before_bounds, total);
+        // Each column is what its component pays, to the unit; where a component pays a part of a
+        // unit, or scores of zero leave no row to move a unit in, within a unit for each region.
+        for (at, component) in evaluation.components.iter().enumerate() {
+            let column: i64 = rows.iter().map(|row| row[at].fen() / unit).sum();
+            let paid = rational(&component.paid);
+            let slack = if evaluation
+                .amounts
+                .parts()
+                .iter()
+                .all(|part| (0..case.regions).all(|row| !part.is_zero(row)))
+            {
+                1
+            } else {
+                case.regions as i64
+            };
+            prop_assert!(
+                (whole(column) - &paid).abs() < whole(1 + slack),
+                "column {} of {}",
+                column,
+                paid
+            );
         }
         Ok(())
     });

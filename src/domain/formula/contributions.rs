@@ -5,7 +5,7 @@
 //! within a unit of its exact value wherever the two sums allow it (controlled rounding: L. H. Cox,
 //! *A Constructive Procedure for Unbiased Controlled Rounding*, JASA 82, 1987).
 
-use super::bounds::{Placement, fill};
+use super::bounds::fill;
 use super::evaluate::Evaluation;
 use crate::domain::apportion::{Limits, Method, apportion};
 use crate::domain::exact::Fraction;
@@ -39,18 +39,7 @@ fn in_units(evaluation: &Evaluation<'_>) -> Vec<Vec<i64>> {
         .iter()
         .map(|component| component.paid.clone())
         .collect();
-    let at_a_bound = |(placement, limits): (&Placement, &Limits)| match placement {
-        Placement::Free => false,
-        Placement::Floor => limits.low > 0,
-        Placement::Cap => true,
-    };
-    let bounded = evaluation
-        .bounds
-        .placements
-        .iter()
-        .zip(&evaluation.bounds.limits)
-        .any(at_a_bound);
-    let rows: Vec<i64> = if bounded {
+    let rows: Vec<i64> = if evaluation.bounds.in_force {
         before_bounds(amounts, Fraction::sum(&paid), total).unwrap_or_else(|| vec![0; amounts.rows()])
     } else {
         evaluation
