@@ -8,5 +8,12 @@
     unreachable_pub
 )]
 
+mod allocations;
+mod errors;
+mod formulas;
+mod harness;
+mod idempotency;
 mod properties;
 mod reference;
+mod server;
+mod statistics;
