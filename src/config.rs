@@ -35,6 +35,7 @@ pub struct Database {
     pub max_connections: u32,
     pub acquire_timeout_seconds: u64,
     pub migrate: bool,
+    pub request_retention_days: u32,
     pub log_statements: bool,
 }
 

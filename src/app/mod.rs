@@ -51,6 +51,19 @@ impl App {
         &self.store
     }
 
+    /// Forgets the requests older than so many days: a repeat of one of them would be carried out anew.
+    pub async fn forget_requests(&self, days: u32) -> Result<u64, Error> {
+        const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
+        let before = clock::now() - i64::from(days) * MICROSECONDS_A_DAY;
+        retrying(|| async {
+            let tx = self.store.begin_write().await?;
+            let forgotten = tx.delete_requests_before(before).await?;
+            tx.commit().await?;
+            Ok(forgotten)
+        })
+        .await
+    }
+
     /// Runs `work` in a write transaction, once for each `request_id`.
     ///
     /// `work` gives the transaction back with the answer; the answer is stored with the `request_id`

@@ -3,7 +3,7 @@
 use crate::domain::allocation::{FundId, Signature, State};
 use crate::domain::digest::Digest;
 use crate::domain::formula::Document;
-use crate::domain::statistics::DataSetId;
+use crate::domain::statistics::{DataSetId, Snapshot};
 use serde::{Deserialize, Serialize};
 
 /// A named collection of observations.
@@ -19,6 +19,19 @@ pub struct DataSet {
     pub revision: u32,
     /// Digest of the content at the newest revision.
     pub digest: Digest,
+}
+
+impl DataSet {
+    /// A data set without content.
+    pub fn empty(id: DataSetId, title: String, created: Signature) -> Self {
+        Self {
+            id,
+            title,
+            created,
+            revision: 0,
+            digest: Snapshot::default().digest(),
+        }
+    }
 }
 
 /// One import into a data set: the state of the data set after it.

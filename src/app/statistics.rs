@@ -2,16 +2,20 @@
 
 use super::records::{DataSet, DataSetRevision};
 use super::{App, Mutation, clock};
+use crate::domain::allocation::Signature;
 use crate::domain::error::{Error, Faults, Violation};
+use crate::domain::identity::Principal;
 use crate::domain::region::{Region, RegionCode, check_hierarchy};
 use crate::domain::statistics::{
-    Catalog, DataSetId, Indicator, Observation, ObservationKey, ObservationRow, Snapshot,
+    Catalog, Checked, DataSetId, Indicator, Observation, ObservationKey, ObservationRow, Snapshot,
 };
 use crate::store::{ObservationFilter, Tx};
 use std::collections::{BTreeMap, HashSet};
 
 /// Most regions or indicators in one import.
 pub const MAX_IMPORT: usize = 100_000;
+/// Most faults that a check reports.
+pub const MAX_FAULTS: usize = 10_000;
 /// Most rows in one import of observations.
 pub const MAX_ROWS: usize = 1_000_000;
 
@@ -117,13 +121,7 @@ impl App {
                     name: data_set_name(id),
                 });
             }
-            let data_set = DataSet {
-                id: id.clone(),
-                title: title.clone(),
-                created: clock::sign(&mutation.caller),
-                revision: 0,
-                digest: Snapshot::default().digest(),
-            };
+            let data_set = DataSet::empty(id.clone(), title.clone(), clock::sign(&mutation.caller));
             tx.insert_data_set(&data_set).await?;
             Ok((tx, data_set))
         })
@@ -169,38 +167,48 @@ impl App {
         let rows = &rows;
         self.mutate(mutation, "ImportObservations", |tx| async move {
             let data_set = require_data_set(&tx, id).await?;
-            let catalog = Catalog::new(&tx.regions().await?, &tx.indicators().await?);
-            let checked = catalog.check(rows)?;
+            let checked = catalog(&tx).await?.check(rows)?;
             let before = tx.snapshot(id, data_set.revision).await?;
-            let change = Change::new(&before, checked);
-            if change.new.is_empty() {
-                let newest = tx.data_set_revision(id, data_set.revision).await?;
-                let revision = DataSetRevision {
-                    data_set: id.clone(),
-                    revision: data_set.revision,
-                    digest: data_set.digest,
-                    created: newest.map_or(data_set.created, |newest| newest.created),
-                    added: 0,
-                    revised: 0,
-                    unchanged: change.unchanged,
-                };
+            let (mut revision, new) =
+                next_revision(&data_set, &before, checked, clock::sign(&mutation.caller));
+            if new.is_empty() {
+                if let Some(newest) = tx.data_set_revision(id, data_set.revision).await? {
+                    revision.created = newest.created;
+                }
                 return Ok((tx, revision));
             }
-            let content = before.observations().chain(&change.new).cloned();
-            let revision = DataSetRevision {
-                data_set: id.clone(),
-                revision: data_set.revision + 1,
-                digest: Snapshot::new(content).digest(),
-                created: clock::sign(&mutation.caller),
-                added: change.added,
-                revised: change.revised,
-                unchanged: change.unchanged,
-            };
             tx.insert_data_set_revision(&revision).await?;
-            tx.insert_observations(id, revision.revision, &change.new).await?;
+            tx.insert_observations(id, revision.revision, &new).await?;
             Ok((tx, revision))
         })
         .await
+    }
+
+    /// Checks what would be imported, whether or not the data set exists: every fault, up to
+    /// [`MAX_FAULTS`], or the revision that the import would make.
+    pub async fn check_observations(
+        &self,
+        id: &DataSetId,
+        rows: Vec<ObservationRow>,
+    ) -> Result<Result<DataSetRevision, Vec<Violation>>, Error> {
+        let tx = self.store().begin_read().await?;
+        let checked = match catalog(&tx)
+            .await?
+            .check_reporting(&rows, Faults::up_to(MAX_FAULTS))
+        {
+            Ok(checked) => checked,
+            Err(faults) => return Ok(Err(faults)),
+        };
+        let nobody = Signature {
+            by: Principal::parse("check")?,
+            at: clock::now(),
+        };
+        let data_set = match tx.data_set(id).await? {
+            Some(data_set) => data_set,
+            None => DataSet::empty(id.clone(), String::new(), nobody.clone()),
+        };
+        let before = tx.snapshot(id, data_set.revision).await?;
+        Ok(Ok(next_revision(&data_set, &before, checked, nobody).0))
     }
 
     /// Observations by region, indicator and year, after `after`, as they stood; and the revision they are of.
@@ -268,46 +276,59 @@ fn check_import<'c>(field: &str, codes: impl Iterator<Item = &'c str>) -> Result
     u32::try_from(count).map_err(Error::internal)
 }
 
-/// What an import changes.
-struct Change {
-    new: Vec<Observation>,
-    added: u32,
-    revised: u32,
-    unchanged: u32,
+async fn catalog(tx: &Tx) -> Result<Catalog, Error> {
+    Ok(Catalog::new(&tx.regions().await?, &tx.indicators().await?))
 }
 
-impl Change {
-    fn new(before: &Snapshot, rows: Vec<(ObservationKey, rust_decimal::Decimal, String)>) -> Self {
-        let mut change = Self {
-            new: Vec::new(),
-            added: 0,
-            revised: 0,
-            unchanged: 0,
+/// The state of a data set after rows that were found good, and the observations that are new in it.
+///
+/// Where nothing is new it is the state there was.
+fn next_revision(
+    data_set: &DataSet,
+    before: &Snapshot,
+    rows: Vec<Checked>,
+    created: Signature,
+) -> (DataSetRevision, Vec<Observation>) {
+    let mut new = Vec::new();
+    let (mut added, mut revised, mut unchanged) = (0, 0, 0);
+    for ((region, indicator, year), value, source) in rows {
+        let revision = match before.get(&region, &indicator, year) {
+            Some(present) if present.value == value && present.source == source => {
+                unchanged += 1;
+                continue;
+            }
+            Some(present) => {
+                revised += 1;
+                present.revision + 1
+            }
+            None => {
+                added += 1;
+                1
+            }
         };
-        for ((region, indicator, year), value, source) in rows {
-            let revision = match before.get(&region, &indicator, year) {
-                Some(present) if present.value == value && present.source == source => {
-                    change.unchanged += 1;
-                    continue;
-                }
-                Some(present) => {
-                    change.revised += 1;
-                    present.revision + 1
-                }
-                None => {
-                    change.added += 1;
-                    1
-                }
-            };
-            change.new.push(Observation {
-                region,
-                indicator,
-                year,
-                value,
-                source,
-                revision,
-            });
-        }
-        change
+        new.push(Observation {
+            region,
+            indicator,
+            year,
+            value,
+            source,
+            revision,
+        });
     }
+    let is_new = !new.is_empty();
+    let digest = if is_new {
+        Snapshot::new(before.observations().chain(&new).cloned()).digest()
+    } else {
+        data_set.digest.clone()
+    };
+    let revision = DataSetRevision {
+        data_set: data_set.id.clone(),
+        revision: data_set.revision + u32::from(is_new),
+        digest,
+        created,
+        added,
+        revised,
+        unchanged,
+    };
+    (revision, new)
 }

@@ -71,29 +71,6 @@ pub(super) async fn stored(
     }
 }
 
-/// Explanations of a computation that is not stored.
-pub(super) async fn computed(
-    client: &mut Client,
-    run: &pb::CreateAllocationRequest,
-) -> Result<Vec<pb::Explanation>, Failure> {
-    let request = pb::ComputeAllocationRequest {
-        formula: run.formula.clone(),
-        data_set: run.data_set.clone(),
-        pool: run.pool.clone(),
-        year: run.year,
-        scope: run.scope.clone(),
-        advance_percent: run.advance_percent.clone(),
-        explain: vec!["regions/-".to_owned()],
-        ..pb::ComputeAllocationRequest::default()
-    };
-    Ok(client
-        .allocations
-        .compute_allocation(request)
-        .await?
-        .into_inner()
-        .explanations)
-}
-
 /// One sentence a region and language.
 pub(super) fn sentences(explanations: &[pb::Explanation], language: Language) -> String {
     let mut text = String::from("\n");

@@ -2,9 +2,10 @@
 
 use super::client::{Client, request_id};
 use super::output::{self, Failure, OutputArguments};
-use super::tables;
-use crate::domain::error::Error;
+use super::{files, tables};
+use crate::domain::error::{Error, Violation};
 use crate::domain::formula::Document;
+use crate::domain::formula::document::MAX_BYTES;
 use crate::grpc::convert::formula::{document, from_document};
 use crate::grpc::pb;
 use clap::Subcommand;
@@ -20,10 +21,10 @@ pub(super) enum FormulaCommand {
         #[arg(long, value_name = "ID", requires = "year")]
         data_set: Option<String>,
         /// Base year
-        #[arg(long)]
+        #[arg(long, requires = "data_set")]
         year: Option<i32>,
         /// Code of the region whose parts take part
-        #[arg(long, value_name = "CODE")]
+        #[arg(long, value_name = "CODE", requires = "data_set")]
         scope: Option<String>,
     },
     /// Stores a formula as the next revision of its id
@@ -114,8 +115,20 @@ pub(super) fn resource_name(name: &str) -> String {
     }
 }
 
-fn read(file: &Path) -> Result<pb::FormulaDocument, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| Failure::file(file, &error))?;
+pub(super) fn read(file: &Path) -> Result<pb::FormulaDocument, Failure> {
+    let bytes = files::read(file, MAX_BYTES)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
+        Error::from(Violation::new(
+            format!("formula, line {}", line + 1),
+            "bytes that are no UTF-8",
+            "TOML, which is UTF-8",
+            "TOML 文件,须为 UTF-8 编码",
+        ))
+    })?;
     Ok(from_document(Document::from_toml(&text).map_err(Error::from)?))
 }
 

@@ -1,9 +1,10 @@
 //! `import`: regions, indicators and observations from files.
 
 use super::client::{Client, request_id};
+use super::files;
 use super::output::{self, Failure};
 use crate::domain::statistics::ObservationRow;
-use crate::grpc::convert::statistics::{from_indicator, from_region, from_row};
+use crate::grpc::convert::statistics::{fault, from_indicator, from_region, from_row};
 use crate::grpc::pb;
 use crate::tabular;
 use clap::Subcommand;
@@ -47,6 +48,8 @@ pub(super) enum ImportCommand {
 
 /// Rows in one message of a stream.
 const BATCH: usize = 1_000;
+/// Regions or indicators in one page of a list.
+const PAGE: i32 = 1_000;
 
 pub(super) async fn run(command: ImportCommand, mut client: Client) -> Result<(), Failure> {
     let (count, what, dry_run) = match command {
@@ -56,7 +59,7 @@ pub(super) async fn run(command: ImportCommand, mut client: Client) -> Result<()
             dry_run,
         ),
         ImportCommand::Indicators { file, dry_run } => (
-            indicators(&mut client, &file, dry_run).await?,
+            indicators(&mut client, Some(&file), dry_run).await?,
             "indicators / 个指标",
             dry_run,
         ),
@@ -94,7 +97,7 @@ pub(super) async fn run(command: ImportCommand, mut client: Client) -> Result<()
 }
 
 fn read(file: &Path) -> Result<tabular::Sheet, Failure> {
-    let bytes = std::fs::read(file).map_err(|error| Failure::file(file, &error))?;
+    let bytes = files::read(file, tabular::MAX_BYTES)?;
     let name = file
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
@@ -102,11 +105,30 @@ fn read(file: &Path) -> Result<tabular::Sheet, Failure> {
     Ok(tabular::read(&name, &bytes)?)
 }
 
+/// The regions of a file.
+pub(super) fn read_regions(file: &Path) -> Result<Vec<pb::Region>, Failure> {
+    Ok(tabular::regions(&read(file)?)?.iter().map(from_region).collect())
+}
+
+/// The indicators of a file, or those that come with the program.
+pub(super) fn read_indicators(file: Option<&Path>) -> Result<Vec<pb::Indicator>, Failure> {
+    let sheet = match file {
+        Some(file) => read(file)?,
+        None => tabular::read("indicators.csv", BUILT_IN_INDICATORS)?,
+    };
+    Ok(tabular::indicators(&sheet)?.iter().map(from_indicator).collect())
+}
+
+/// The observations of a file.
+pub(super) fn read_observations(file: &Path) -> Result<Vec<pb::ObservationRow>, Failure> {
+    let rows = tabular::observation_rows(&read(file)?)?;
+    Ok(rows.into_iter().map(from_row).collect())
+}
+
 /// Imports the regions of a file.
 pub(super) async fn regions(client: &mut Client, file: &Path, validate_only: bool) -> Result<u32, Failure> {
-    let regions = tabular::regions(&read(file)?)?;
     let request = pb::ImportRegionsRequest {
-        regions: regions.iter().map(from_region).collect(),
+        regions: read_regions(file)?,
         request_id: request_id(),
         validate_only,
     };
@@ -121,33 +143,14 @@ pub(super) async fn regions(client: &mut Client, file: &Path, validate_only: boo
 /// The indicators that come with the program.
 const BUILT_IN_INDICATORS: &[u8] = include_bytes!("../../config/indicators.csv");
 
-/// Imports the indicators of a file.
+/// Imports the indicators of a file, or those that come with the program.
 pub(super) async fn indicators(
     client: &mut Client,
-    file: &Path,
+    file: Option<&Path>,
     validate_only: bool,
 ) -> Result<u32, Failure> {
-    import_indicators(client, &read(file)?, validate_only).await
-}
-
-/// Imports the indicators that come with the program.
-pub(super) async fn built_in_indicators(client: &mut Client) -> Result<u32, Failure> {
-    import_indicators(
-        client,
-        &tabular::read("indicators.csv", BUILT_IN_INDICATORS)?,
-        false,
-    )
-    .await
-}
-
-async fn import_indicators(
-    client: &mut Client,
-    sheet: &tabular::Sheet,
-    validate_only: bool,
-) -> Result<u32, Failure> {
-    let indicators = tabular::indicators(sheet)?;
     let request = pb::ImportIndicatorsRequest {
-        indicators: indicators.iter().map(from_indicator).collect(),
+        indicators: read_indicators(file)?,
         request_id: request_id(),
         validate_only,
     };
@@ -160,6 +163,9 @@ async fn import_indicators(
 }
 
 /// Imports the observations of a file into a data set, which is made where there is none.
+///
+/// The rows are checked first: the refusal of an import has room for a few faults only, and no data
+/// set is to be made for rows that will be refused.
 pub(super) async fn observations(
     client: &mut Client,
     file: &Path,
@@ -168,6 +174,15 @@ pub(super) async fn observations(
     validate_only: bool,
 ) -> Result<pb::DataSetRevision, Failure> {
     let rows = tabular::observation_rows(&read(file)?)?;
+    let header = pb::ImportObservationsHeader {
+        data_set: format!("dataSets/{data_set}"),
+        request_id: request_id(),
+        validate_only,
+    };
+    let checked = check(client, header.clone(), &rows).await?;
+    if validate_only {
+        return Ok(checked);
+    }
     let create = pb::CreateDataSetRequest {
         data_set_id: data_set.to_owned(),
         title: title.unwrap_or(data_set).to_owned(),
@@ -178,18 +193,16 @@ pub(super) async fn observations(
         Err(status) if status.code() != Code::AlreadyExists => return Err(status.into()),
         _ => {}
     }
-    let header = pb::ImportObservationsHeader {
-        data_set: format!("dataSets/{data_set}"),
-        request_id: request_id(),
-        validate_only,
-    };
     let bar = progress(rows.len());
     let sent = bar.clone();
-    let batches = Batches {
-        rows: rows.into_iter(),
-    };
-    let messages = std::iter::once(content(pb::import_observations_request::Content::Header(header)))
-        .chain(batches.inspect(move |batch| sent.inc(rows_in(batch) as u64)));
+    let messages = batches(rows).map(move |rows| {
+        sent.inc(rows.rows.len() as u64);
+        import_message(pb::import_observations_request::Content::Rows(rows))
+    });
+    let messages = std::iter::once(import_message(pb::import_observations_request::Content::Header(
+        header,
+    )))
+    .chain(messages);
     let response = client
         .statistics
         .import_observations(tokio_stream::iter(messages))
@@ -198,16 +211,60 @@ pub(super) async fn observations(
     Ok(response?.into_inner().revision.unwrap_or_default())
 }
 
-fn content(content: pb::import_observations_request::Content) -> pb::ImportObservationsRequest {
+/// What an import would do, or every fault.
+async fn check(
+    client: &mut Client,
+    header: pb::ImportObservationsHeader,
+    rows: &[ObservationRow],
+) -> Result<pb::DataSetRevision, Failure> {
+    use pb::check_observations_request::Content;
+    let message = |content| pb::CheckObservationsRequest {
+        content: Some(content),
+    };
+    let rows = batches(rows.to_vec()).map(move |rows| message(Content::Rows(rows)));
+    let messages: Vec<_> = std::iter::once(message(Content::Header(header)))
+        .chain(rows)
+        .collect();
+    let mut answers = client
+        .statistics
+        .check_observations(tokio_stream::iter(messages))
+        .await?
+        .into_inner();
+    let mut faults = Vec::new();
+    let mut revision = None;
+    while let Some(answer) = answers.message().await? {
+        faults.extend(answer.faults.into_iter().map(fault));
+        revision = revision.or(answer.revision);
+    }
+    if faults.is_empty() {
+        Ok(revision.unwrap_or_default())
+    } else {
+        Err(faults.into())
+    }
+}
+
+fn import_message(content: pb::import_observations_request::Content) -> pb::ImportObservationsRequest {
     pb::ImportObservationsRequest {
         content: Some(content),
     }
 }
 
-fn rows_in(message: &pb::ImportObservationsRequest) -> usize {
-    match &message.content {
-        Some(pb::import_observations_request::Content::Rows(rows)) => rows.rows.len(),
-        _ => 0,
+/// Every region that has been imported.
+pub(super) async fn all_regions(client: &mut Client) -> Result<Vec<pb::Region>, Failure> {
+    let mut found = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = pb::ListRegionsRequest {
+            parent: String::new(),
+            page_size: PAGE,
+            page_token,
+        };
+        let response = client.statistics.list_regions(request).await?.into_inner();
+        found.extend(response.regions);
+        if response.next_page_token.is_empty() {
+            return Ok(found);
+        }
+        page_token = response.next_page_token;
     }
 }
 
@@ -221,18 +278,10 @@ fn progress(rows: usize) -> ProgressBar {
 }
 
 /// Rows cut into messages.
-struct Batches {
-    rows: std::vec::IntoIter<ObservationRow>,
-}
-
-impl Iterator for Batches {
-    type Item = pb::ImportObservationsRequest;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rows: Vec<pb::ObservationRow> = self.rows.by_ref().take(BATCH).map(from_row).collect();
-        let message = content(pb::import_observations_request::Content::Rows(
-            pb::ObservationRows { rows },
-        ));
-        (rows_in(&message) > 0).then_some(message)
-    }
+fn batches(rows: Vec<ObservationRow>) -> impl Iterator<Item = pb::ObservationRows> + Send + 'static {
+    let mut rows = rows.into_iter();
+    std::iter::from_fn(move || {
+        let rows: Vec<pb::ObservationRow> = rows.by_ref().take(BATCH).map(from_row).collect();
+        (!rows.is_empty()).then_some(pb::ObservationRows { rows })
+    })
 }

@@ -3,6 +3,7 @@
 mod allocate;
 mod client;
 mod explain;
+mod files;
 mod formula;
 mod import;
 mod output;

@@ -24,7 +24,7 @@ impl OutputArguments {
     pub(super) fn write(&self, table: &Table) -> Result<(), Failure> {
         if self.format == Format::Xlsx && self.output.is_none() && std::io::stdout().is_terminal() {
             return Err(Failure::usage(
-                "an XLSX file does not fit a terminal: add --output FILE",
+                "an XLSX file does not fit a terminal: add --output FILE / XLSX 不能显示在终端,请加 --output FILE",
             ));
         }
         let bytes = render(table, self.format)?;
@@ -43,6 +43,11 @@ impl OutputArguments {
 /// Writes text to standard output.
 pub(super) fn text(text: &str) -> Result<(), Failure> {
     raw(text.as_bytes())
+}
+
+/// Writes text to standard error, beside a result that a program reads. Nothing is left to do where that fails.
+pub(super) fn aside(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
 fn raw(bytes: &[u8]) -> Result<(), Failure> {
@@ -78,7 +83,10 @@ impl Failure {
     /// A file that cannot be read or written.
     pub(super) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
         Self {
-            lines: vec![format!("{}: {error}", path.display())],
+            lines: vec![
+                format!("{}: {error}", path.display()),
+                format!("{}:无法读写该文件", path.display()),
+            ],
             code: 2,
         }
     }
@@ -89,7 +97,10 @@ impl Failure {
             .map(|cause| format!(": {cause}"))
             .unwrap_or_default();
         Self {
-            lines: vec![format!("no server at {url}: {error}{cause}")],
+            lines: vec![
+                format!("no server at {url}: {error}{cause}"),
+                format!("{url} 无法连接"),
+            ],
             code: 1,
         }
     }
@@ -139,6 +150,7 @@ impl From<Status> for Failure {
         let details = status.get_error_details_vec();
         let mut lines = Vec::new();
         let mut fields = Vec::new();
+        let mut shown = 0;
         let mut more = None;
         for detail in &details {
             match detail {
@@ -149,12 +161,11 @@ impl From<Status> for Failure {
                         .and_then(|count| count.parse::<usize>().ok());
                 }
                 tonic_types::ErrorDetail::BadRequest(request) => {
-                    fields.extend(
-                        request
-                            .field_violations
-                            .iter()
-                            .map(|v| format!("{}: {}", v.field, v.description)),
-                    );
+                    for violation in &request.field_violations {
+                        fields.push(format!("{}: {}", violation.field, violation.description));
+                        fields.extend(violation.localized_message.iter().map(|zh| zh.message.clone()));
+                        shown += 1;
+                    }
                 }
                 tonic_types::ErrorDetail::LocalizedMessage(message) if message.locale == "zh-CN" => {
                     lines.push(message.message.clone());
@@ -165,16 +176,15 @@ impl From<Status> for Failure {
         if fields.is_empty() {
             lines.insert(0, status.message().to_owned());
         } else {
-            let count = more.unwrap_or(fields.len());
-            let hidden = count.saturating_sub(fields.len());
+            let count = more.unwrap_or(shown);
+            let hidden = count.saturating_sub(shown);
             if hidden > 0 {
-                fields.push(format!("and {hidden} more"));
+                fields.push(format!("and {hidden} more / 另有 {hidden} 处"));
             }
             fields.insert(
                 0,
                 format!("{count} fault(s); nothing was changed / 有 {count} 处错误,未做任何更改"),
             );
-            fields.append(&mut lines);
             lines = fields;
         }
         let code = if matches!(status.code(), Code::InvalidArgument | Code::OutOfRange) {

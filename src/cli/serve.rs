@@ -45,7 +45,7 @@ pub(super) async fn serve(config: &Config) -> Result<(), Failure> {
     let address = config.server.address;
     let listener = TcpListener::bind(address)
         .await
-        .map_err(|error| Failure::usage(format!("server.address {address}: {error}")))?;
+        .map_err(|error| Failure::usage(format!("server.address {address}: {error} / 无法监听该地址")))?;
     let bound = listener.local_addr().map_err(Error::internal)?;
     tracing::info!(address = %bound, database = mask_password(&config.database.url), "serving");
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
@@ -58,10 +58,28 @@ pub(super) async fn serve(config: &Config) -> Result<(), Failure> {
         tracing::info!("stopping: no new calls, those that run are finished");
     };
     let store = app.store().clone();
+    let forgetting = tokio::spawn(forget_requests(
+        app.clone(),
+        config.database.request_retention_days,
+    ));
     crate::grpc::server::serve(app, listener, config.limits(), stop).await?;
+    forgetting.abort();
     store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Once a day, forgets the requests that are older than they are kept.
+async fn forget_requests(app: App, days: u32) {
+    const A_DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
+    loop {
+        match app.forget_requests(days).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(forgotten, days, "requests forgotten"),
+            Err(error) => tracing::warn!(%error, "requests could not be forgotten"),
+        }
+        tokio::time::sleep(A_DAY).await;
+    }
 }
 
 /// Applies pending steps, or lists them.

@@ -174,9 +174,9 @@ fn notes(allocation: &pb::Allocation) -> Vec<String> {
     }
     notes.push(format!(
         "公式 Formula: {} {}; 数据 Data: {} {}",
-        allocation.formula,
+        name_or_given(&allocation.formula),
         short(&allocation.formula_digest),
-        allocation.data_set,
+        name_or_given(&allocation.data_set),
         short(&allocation.data_digest)
     ));
     notes.push(format!(
@@ -189,6 +189,15 @@ fn notes(allocation: &pb::Allocation) -> Vec<String> {
         notes.push(format!("示例 illustrative: {}", allocation.illustrative));
     }
     notes
+}
+
+/// The name of what is stored; what was given for a dry run has none.
+fn name_or_given(name: &str) -> &str {
+    if name.is_empty() {
+        "(未保存 not stored)"
+    } else {
+        name
+    }
 }
 
 fn short(digest: &str) -> &str {
@@ -229,7 +238,7 @@ pub(super) fn runs(runs: &[pb::Allocation]) -> Result<Table, Failure> {
             text(format!("{zh} {en}")),
             money(&run.pool)?,
             money(&run.total)?,
-            Cell::Integer(run.year.into()),
+            text(run.year.to_string()),
             text(&run.formula),
             text(&run.data_set),
             text(created.principal),

@@ -90,20 +90,36 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Violations found, at most [`Faults::SHOWN`] of them in full, the rest as a count.
-#[derive(Debug, Default)]
+/// Violations found, at most so many of them in full, the rest as a count.
+#[derive(Debug)]
 pub struct Faults {
     violations: Vec<Violation>,
+    most: usize,
     unreported: usize,
 }
 
+impl Default for Faults {
+    fn default() -> Self {
+        Self::up_to(Self::SHOWN)
+    }
+}
+
 impl Faults {
-    /// Most violations reported at once.
+    /// Most violations reported at once where nothing else is said.
     pub const SHOWN: usize = 100;
+
+    /// Reports at most `most` in full.
+    pub fn up_to(most: usize) -> Self {
+        Self {
+            violations: Vec::new(),
+            most,
+            unreported: 0,
+        }
+    }
 
     /// Adds one; the closure runs only if it will be shown.
     pub fn add(&mut self, violation: impl FnOnce() -> Violation) {
-        if self.violations.len() < Self::SHOWN {
+        if self.violations.len() < self.most {
             self.violations.push(violation());
         } else {
             self.unreported += 1;

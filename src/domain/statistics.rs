@@ -171,6 +171,9 @@ pub struct Observation {
 /// The key of an observation within a data set.
 pub type ObservationKey = (RegionCode, IndicatorCode, i32);
 
+/// A row that was found good: key, value and source.
+pub type Checked = (ObservationKey, Decimal, String);
+
 /// One row of an import, as text, with the line it stood on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ObservationRow {
@@ -269,13 +272,18 @@ impl Catalog {
             })
     }
 
-    /// Checks every row; either all are good, or every faulty one is reported with line and column.
-    pub fn check(
+    /// Checks every row; either all are good, or the faulty ones are reported with line and column.
+    pub fn check(&self, rows: &[ObservationRow]) -> Result<Vec<Checked>, Vec<Violation>> {
+        self.check_reporting(rows, Faults::default())
+    }
+
+    /// The same, with as many faults reported as `faults` takes.
+    pub fn check_reporting(
         &self,
         rows: &[ObservationRow],
-    ) -> Result<Vec<(ObservationKey, Decimal, String)>, Vec<Violation>> {
-        let mut faults = Faults::default();
-        let mut good: Vec<(ObservationKey, Decimal, String)> = Vec::with_capacity(rows.len());
+        mut faults: Faults,
+    ) -> Result<Vec<Checked>, Vec<Violation>> {
+        let mut good: Vec<Checked> = Vec::with_capacity(rows.len());
         let mut seen: HashMap<ObservationKey, u32> = HashMap::with_capacity(rows.len());
         for row in rows {
             match self.check_row(row) {
@@ -304,7 +312,7 @@ impl Catalog {
         Ok(good)
     }
 
-    fn check_row(&self, row: &ObservationRow) -> Result<(ObservationKey, Decimal, String), Vec<Violation>> {
+    fn check_row(&self, row: &ObservationRow) -> Result<Checked, Vec<Violation>> {
         let column = |name: &str| format!("line {}, column {name}", row.line);
         let mut violations = Vec::new();
         let region = self

@@ -72,9 +72,12 @@ pub async fn serve(
         .add_service(health)
         .add_service(reflection_v1)
         .add_service(reflection_v1alpha);
+    let watching = watch.abort_handle();
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let announce = async move {
         stop.await;
+        // The watch must not call the services healthy again.
+        watching.abort();
         for service in SERVICES {
             reporter
                 .set_service_status(service, tonic_health::ServingStatus::NotServing)

@@ -2,8 +2,8 @@
 
 use super::convert::names;
 use super::convert::statistics::{
-    from_data_set, from_data_set_revision, from_indicator, from_observation, from_region, indicator, list,
-    region, region_key, row,
+    from_data_set, from_data_set_revision, from_fault, from_indicator, from_observation, from_region,
+    indicator, list, region, region_key, row,
 };
 use super::gate::{Gate, principal};
 use super::page::Page;
@@ -234,6 +234,40 @@ impl StatisticsService for Statistics {
         }))
     }
 
+    type CheckObservationsStream =
+        tokio_stream::Iter<std::vec::IntoIter<Result<pb::CheckObservationsResponse, Status>>>;
+
+    #[tracing::instrument(skip_all, name = "CheckObservations")]
+    async fn check_observations(
+        &self,
+        request: Request<Streaming<pb::CheckObservationsRequest>>,
+    ) -> Answer<Self::CheckObservationsStream> {
+        const FAULTS_IN_A_MESSAGE: usize = 500;
+        let _permit = self.gate.enter()?;
+        let Upload { header, rows, .. } = receive(request.into_inner()).await?;
+        let answer = async {
+            let id = names::data_set("header.data_set", &header.data_set)?;
+            Ok(match self.app.check_observations(&id, rows).await? {
+                Ok(revision) => vec![pb::CheckObservationsResponse {
+                    faults: Vec::new(),
+                    revision: Some(pb::DataSetRevision {
+                        created: None,
+                        ..from_data_set_revision(&revision)?
+                    }),
+                }],
+                Err(faults) => (faults.chunks(FAULTS_IN_A_MESSAGE))
+                    .map(|faults| pb::CheckObservationsResponse {
+                        faults: faults.iter().map(from_fault).collect(),
+                        revision: None,
+                    })
+                    .collect(),
+            })
+        };
+        let messages: Vec<pb::CheckObservationsResponse> = answer.await.map_err(to_status)?;
+        let messages: Vec<_> = messages.into_iter().map(Ok).collect();
+        Ok(Response::new(tokio_stream::iter(messages)))
+    }
+
     #[tracing::instrument(skip_all, name = "ListObservations")]
     async fn list_observations(
         &self,
@@ -345,13 +379,41 @@ struct Upload {
     rows: Vec<ObservationRow>,
 }
 
+/// A message of either stream that carries observations.
+trait UploadMessage {
+    fn header(self) -> Option<pb::ImportObservationsHeader>;
+    fn rows(self) -> Option<Vec<pb::ObservationRow>>;
+}
+
+macro_rules! upload_message {
+    ($message:ident, $content:ident) => {
+        impl UploadMessage for pb::$message {
+            fn header(self) -> Option<pb::ImportObservationsHeader> {
+                match self.content {
+                    Some(pb::$content::Content::Header(header)) => Some(header),
+                    _ => None,
+                }
+            }
+
+            fn rows(self) -> Option<Vec<pb::ObservationRow>> {
+                match self.content {
+                    Some(pb::$content::Content::Rows(rows)) => Some(rows.rows),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+upload_message!(ImportObservationsRequest, import_observations_request);
+upload_message!(CheckObservationsRequest, check_observations_request);
+
 /// Reads the whole stream; the digest is over its content, however it was cut into messages.
-async fn receive(mut stream: Streaming<pb::ImportObservationsRequest>) -> Result<Upload, Status> {
-    use pb::import_observations_request::Content;
+async fn receive<M: UploadMessage>(mut stream: Streaming<M>) -> Result<Upload, Status> {
     let misplaced =
         |found: &str, en: &str, zh: &str| to_status(Violation::new("content", found, en, zh).into());
-    let first = stream.message().await?.and_then(|message| message.content);
-    let Some(Content::Header(header)) = first else {
+    let first = stream.message().await?.and_then(UploadMessage::header);
+    let Some(header) = first else {
         return Err(misplaced(
             "no header",
             "a header as the first message",
@@ -359,23 +421,21 @@ async fn receive(mut stream: Streaming<pb::ImportObservationsRequest>) -> Result
         ));
     };
     let mut digest = Sha256::new();
-    digest.update(
-        pb::ImportObservationsHeader {
-            request_id: String::new(),
-            ..header.clone()
-        }
-        .encode_length_delimited_to_vec(),
-    );
+    let body = pb::ImportObservationsHeader {
+        request_id: String::new(),
+        ..header.clone()
+    };
+    digest.update(body.encode_length_delimited_to_vec());
     let mut rows = Vec::new();
     while let Some(message) = stream.message().await? {
-        let Some(Content::Rows(batch)) = message.content else {
+        let Some(batch) = message.rows() else {
             return Err(misplaced(
                 "no rows",
                 "rows in every message after the first",
                 "第一条之后的消息须为 rows",
             ));
         };
-        let found = rows.len() + batch.rows.len();
+        let found = rows.len() + batch.len();
         if found > MAX_ROWS {
             return Err(to_status(Error::TooLarge {
                 what: "rows",
@@ -383,7 +443,7 @@ async fn receive(mut stream: Streaming<pb::ImportObservationsRequest>) -> Result
                 limit: MAX_ROWS as u64,
             }));
         }
-        for message in batch.rows {
+        for message in batch {
             digest.update(message.encode_length_delimited_to_vec());
             rows.push(row(message));
         }

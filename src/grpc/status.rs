@@ -30,22 +30,9 @@ pub fn to_status(error: Error) -> Status {
         Error::Invalid(violations) => {
             let shown = fitting(violations);
             metadata.insert("violations".to_owned(), violations.len().to_string());
-            let fields: Vec<FieldViolation> = (violations.iter().take(shown))
-                .map(|violation| {
-                    FieldViolation::new(
-                        &violation.field,
-                        format!("found {}; allowed: {}", violation.found, violation.allowed.en),
-                    )
-                })
-                .collect();
+            let fields: Vec<FieldViolation> = violations.iter().take(shown).map(field_violation).collect();
             details.push(BadRequest::new(fields).into());
-            return with_messages(
-                code,
-                reason,
-                metadata,
-                details,
-                &invalid_messages(violations, shown),
-            );
+            return with_messages(code, reason, metadata, details, &invalid_messages(violations));
         }
         Error::NotFound { kind, name } | Error::AlreadyExists { kind, name } => {
             details.push(ResourceInfo::new(*kind, name, "", "").into());
@@ -113,12 +100,17 @@ fn classify(error: &Error) -> (Code, &'static str) {
 
 /// How many violations fit the details.
 fn fitting(violations: &[Violation]) -> usize {
-    let mut left = MAX_DETAILS / 3;
+    let mut left = MAX_DETAILS;
     let fits = |violation: &&Violation| {
-        let size = violation.field.len()
-            + violation.found.len()
-            + violation.allowed.zh.len().max(violation.allowed.en.len())
-            + 40;
+        let texts = [
+            &violation.field,
+            &violation.field,
+            &violation.found,
+            &violation.found,
+            &violation.allowed.en,
+            &violation.allowed.zh,
+        ];
+        let size = texts.iter().map(|text| text.len()).sum::<usize>() + 60;
         let fits = size <= left;
         left = left.saturating_sub(size);
         fits
@@ -126,25 +118,27 @@ fn fitting(violations: &[Violation]) -> usize {
     violations.iter().take_while(fits).count().max(1)
 }
 
-fn invalid_messages(violations: &[Violation], shown: usize) -> (String, String) {
-    let join = |sentence: fn(&Violation) -> String, between: &str| {
-        violations
-            .iter()
-            .take(shown)
-            .map(sentence)
-            .collect::<Vec<_>>()
-            .join(between)
-    };
-    let more = violations.len() - shown;
-    let (more_en, more_zh) = if more > 0 {
-        (format!("; and {more} more"), format!(";另有 {more} 处"))
-    } else {
-        (String::new(), String::new())
-    };
-    (
-        join(Violation::sentence_en, "; ") + &more_en,
-        join(Violation::sentence_zh, ";") + &more_zh,
-    )
+fn field_violation(violation: &Violation) -> FieldViolation {
+    let description = format!("found {}; allowed: {}", violation.found, violation.allowed.en);
+    FieldViolation {
+        localized_message: Some(LocalizedMessage::new("zh-CN", violation.sentence_zh())),
+        ..FieldViolation::new(&violation.field, description)
+    }
+}
+
+/// The first violation in full, and how many there are: all that fit stand in BadRequest.
+fn invalid_messages(violations: &[Violation]) -> (String, String) {
+    let first = violations
+        .first()
+        .map(|first| (first.sentence_en(), first.sentence_zh()))
+        .unwrap_or_default();
+    match violations.len() {
+        0 | 1 => first,
+        count => (
+            format!("{count} faults; the first: {}", first.0),
+            format!("共 {count} 处错误;第一处:{}", first.1),
+        ),
+    }
 }
 
 fn with_messages(

@@ -18,7 +18,6 @@ use crate::domain::statistics::DataSetId;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
-use std::collections::HashMap;
 
 impl Tx {
     /// Adds a run with its lines. The stored formula and data that it names must be there.
@@ -51,7 +50,15 @@ impl Tx {
             .one(&self.db)
             .await
             .map_err(failed)?;
-        Ok(self.with_lines(row.into_iter().collect()).await?.pop())
+        let Some(row) = row else { return Ok(None) };
+        let lines = allocation_line::Entity::find()
+            .filter(allocation_line::Column::Allocation.eq(id.as_str()))
+            .order_by_asc(allocation_line::Column::Region)
+            .all(&self.db)
+            .await
+            .map_err(failed)?;
+        let lines = lines.into_iter().map(to_line).collect::<Result<_, _>>()?;
+        to_run(row, lines).map(Some)
     }
 
     /// Stores what may change of a run: state, version, signatures and replacement.
@@ -93,7 +100,7 @@ impl Tx {
         })
     }
 
-    /// At most `limit` runs with their lines, newest first; with `before`, a time of creation and an
+    /// At most `limit` runs without their lines, newest first; with `before`, a time of creation and an
     /// id, those that come after it in this order.
     pub async fn runs(
         &self,
@@ -120,7 +127,7 @@ impl Tx {
             .all(&self.db)
             .await
             .map_err(failed)?;
-        self.with_lines(page).await
+        page.into_iter().map(|row| to_run(row, Vec::new())).collect()
     }
 
     /// The issued run of a fund for a stage, named by its code.
@@ -136,30 +143,6 @@ impl Tx {
             .await
             .map_err(failed)?;
         id.map(|id| run_id(&id)).transpose()
-    }
-
-    /// The runs of these rows with their lines, in the same order.
-    async fn with_lines(&self, page: Vec<allocation::Model>) -> Result<Vec<Run>, Error> {
-        let mut lines: HashMap<String, Vec<Line>> = HashMap::new();
-        for chunk in page.chunks(ROWS_AT_ONCE) {
-            let of_chunk = allocation_line::Entity::find()
-                .filter(allocation_line::Column::Allocation.is_in(chunk.iter().map(|row| &row.id)))
-                .order_by_asc(allocation_line::Column::Allocation)
-                .order_by_asc(allocation_line::Column::Region)
-                .all(&self.db)
-                .await
-                .map_err(failed)?;
-            for row in of_chunk {
-                let of_run = lines.entry(row.allocation.clone()).or_default();
-                of_run.push(to_line(row)?);
-            }
-        }
-        page.into_iter()
-            .map(|row| {
-                let lines = lines.remove(&row.id).unwrap_or_default();
-                to_run(row, lines)
-            })
-            .collect()
     }
 }
 

@@ -17,6 +17,8 @@ enum Need {
     Optional,
     /// Recognised so that it is no error, and not read.
     Ignored,
+    /// Read as the column of that name where a file has none; else not read.
+    StandsIn(&'static str),
 }
 
 const fn column(need: Need, names: &'static [&'static str]) -> Column {
@@ -35,6 +37,7 @@ pub(super) const OBSERVATIONS: Layout = Layout {
             Need::Required,
             &["region", "地区", "地区代码", "行政区划", "行政区划代码", "county"],
         ),
+        column(Need::StandsIn("region"), &["region_name", "地区名称"]),
         column(Need::Required, &["indicator", "指标", "指标代码", "指标名称"]),
         column(Need::Required, &["year", "年份", "年度"]),
         column(Need::Required, &["value", "数值", "数据", "指标值"]),
@@ -124,14 +127,30 @@ impl Layout {
             .iter()
             .filter_map(|heading| self.position(heading))
             .collect();
+        self.columns.iter().enumerate().all(|(position, column)| {
+            let stand_in = self.stand_in(column);
+            column.need != Need::Required
+                || found.contains(&position)
+                || stand_in.is_some_and(|position| found.contains(&position))
+        })
+    }
+
+    /// Which column is read as that one where a file has only the former.
+    fn stand_in(&self, column: &Column) -> Option<usize> {
         self.columns
             .iter()
-            .enumerate()
-            .all(|(position, column)| column.need != Need::Required || found.contains(&position))
+            .position(|other| other.need == Need::StandsIn(column.names[0]))
     }
 
     /// Finds the columns in a header, or reports every heading that is missing, unknown or there twice.
     pub(super) fn find(&self, sheet: &Sheet) -> Result<Found<'_>, Vec<Violation>> {
+        if sheet
+            .header
+            .iter()
+            .all(|heading| self.position(heading).is_none())
+        {
+            return Err(vec![self.no_header(sheet)]);
+        }
         let mut faults = Faults::default();
         let mut cells: Vec<Option<usize>> = vec![None; self.columns.len()];
         let field = |name: &str| format!("line {}, column {name}", sheet.header_line);
@@ -169,8 +188,11 @@ impl Layout {
                 }),
             }
         }
-        for (column, cell) in self.columns.iter().zip(&cells) {
-            if column.need == Need::Required && cell.is_none() {
+        for (position, column) in self.columns.iter().enumerate() {
+            if let (None, Some(stand_in)) = (cells[position], self.stand_in(column)) {
+                cells[position] = cells[stand_in];
+            }
+            if column.need == Need::Required && cells[position].is_none() {
                 faults.add(|| {
                     Violation::new(
                         field(column.names[0]),
@@ -183,6 +205,29 @@ impl Layout {
         }
         faults.finish()?;
         Ok(Found { layout: self, cells })
+    }
+
+    /// One fault for a file without any known heading, rather than one for each column.
+    fn no_header(&self, sheet: &Sheet) -> Violation {
+        let required: Vec<&Column> = (self.columns.iter())
+            .filter(|column| column.need == Need::Required)
+            .collect();
+        let list = |separator: &str, name: fn(&Column) -> &str| {
+            let names: Vec<&str> = required.iter().map(|column| name(column)).collect();
+            names.join(separator)
+        };
+        Violation::new(
+            format!("line {}", sheet.header_line),
+            format!("no known heading: {}", sheet.header.join(", ")),
+            format!(
+                "a header with the columns {}",
+                list(", ", |column| column.names[0])
+            ),
+            format!(
+                "须有表头,包含以下各列:{}",
+                list("、", |column| column.names.get(1).unwrap_or(&column.names[0]))
+            ),
+        )
     }
 
     fn headings(&self, separator: &str) -> String {

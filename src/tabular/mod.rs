@@ -47,7 +47,7 @@ pub struct Sheet {
 pub fn read(file_name: &str, bytes: &[u8]) -> Result<Sheet, Vec<Violation>> {
     if bytes.len() > MAX_BYTES {
         return Err(vec![file_violation(
-            format!("{} bytes", bytes.len()),
+            format!("more than {MAX_BYTES} bytes"),
             format!("at most {MAX_BYTES} bytes"),
             format!("至多 {MAX_BYTES} 字节"),
         )]);

@@ -79,6 +79,26 @@ fn a_header_that_lacks_a_column_is_told_what_is_allowed() {
 }
 
 #[test]
+fn names_of_regions_are_read_only_where_there_are_no_codes() {
+    let text = "地区代码,地区名称,指标,年份,数值,来源\n411002,魏都,a,2024,1,s\n";
+    let rows = observation_rows(&read("a.csv", text.as_bytes()).unwrap()).unwrap();
+    assert_eq!(rows[0].region, "411002");
+    // The header is found beneath a title all the same.
+    let text = "许昌市数据\nregion_name,indicator,year,value,source\n魏都区,a,2024,1,s\n";
+    let rows = observation_rows(&read("a.csv", text.as_bytes()).unwrap()).unwrap();
+    assert_eq!(rows[0].region, "魏都区");
+}
+
+#[test]
+fn a_file_without_any_heading_is_one_fault() {
+    let text = "411002,a,2024,1,s\n411003,a,2024,1,s\n";
+    let violations = observation_rows(&read("a.csv", text.as_bytes()).unwrap()).unwrap_err();
+    assert_eq!(fields(&violations), ["line 1"]);
+    assert!(violations[0].found.contains("411002, a, 2024"));
+    assert!(violations[0].allowed.zh.contains("地区、指标、年份、数值、来源"));
+}
+
+#[test]
 fn headings_twice_or_absent_are_refused() {
     let text = "地区,地区代码,指标,年份,数值,来源,,\na,a,a,a,a,a,,stray\n";
     let violations = observation_rows(&read("a.csv", text.as_bytes()).unwrap()).unwrap_err();

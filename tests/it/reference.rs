@@ -5,8 +5,9 @@
 //! unit after another. A [`Case`] is written as a document for the engine and answered here.
 
 use num_bigint::BigInt;
+use num_integer::Integer;
 use num_rational::BigRational;
-use num_traits::{Signed, ToPrimitive, Zero};
+use num_traits::{One, Signed, ToPrimitive, Zero};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -14,10 +15,6 @@ pub type R = BigRational;
 
 pub fn whole(value: impl Into<BigInt>) -> R {
     R::from_integer(value.into())
-}
-
-pub fn ratio(numerator: i64, denominator: i64) -> R {
-    R::new(numerator.into(), denominator.into())
 }
 
 /// The value of a decimal as it is written.
@@ -597,8 +594,8 @@ pub fn refill(amounts: &[R], limits: &[(R, R)], total: &R) -> Option<Vec<R>> {
     if sum(&breaks[0]) > *total || sum(last) < *total {
         return None;
     }
-    // The first break at which the sum has reached the total.
-    let reached = breaks.iter().position(|factor| sum(factor) >= *total)?;
+    // The first break at which the sum has reached the total; the sum never falls.
+    let reached = breaks.partition_point(|factor| sum(factor) < *total);
     let high = sum(&breaks[reached]);
     if high == *total {
         return Some(at(&breaks[reached]));
@@ -630,33 +627,39 @@ pub fn largest_remainder(quotas: &[R], total: i64) -> Vec<i64> {
 
 /// A divisor method: each next unit to the row with the highest priority that has room.
 pub fn one_by_one(method: MethodCase, quotas: &[R], room: &[(i64, i64)], total: i64) -> Option<Vec<i64>> {
-    // `None` is above all; for Huntington-Hill the square.
-    let priority = |row: usize, units: i64| -> Option<R> {
+    // Whole numbers in proportion to the quotas order the same way.
+    let denominator = quotas.iter().fold(BigInt::one(), |lcm, q| lcm.lcm(q.denom()));
+    let quotas: Vec<BigInt> = quotas
+        .iter()
+        .map(|q| q.numer() * (&denominator / q.denom()))
+        .collect();
+    // Dividend and divisor; a divisor of zero is above all; for Huntington-Hill the square.
+    let priority = |row: usize, units: i64| -> (BigInt, i64) {
         let quota = &quotas[row];
-        let (dividend, divisor) = match method {
+        match method {
             MethodCase::Jefferson | MethodCase::LargestRemainder => (quota.clone(), units + 1),
             MethodCase::Webster => (quota.clone(), 2 * units + 1),
             MethodCase::Adams => (quota.clone(), units),
             MethodCase::HuntingtonHill => (quota * quota, units * (units + 1)),
-        };
-        (divisor != 0).then(|| dividend / whole(divisor))
+        }
     };
     let mut units: Vec<i64> = room.iter().map(|(low, _)| *low).collect();
+    let mut next: Vec<(BigInt, i64)> = (0..units.len()).map(|row| priority(row, units[row])).collect();
     for _ in units.iter().sum::<i64>()..total {
-        let next = (0..quotas.len())
+        let row = (0..quotas.len())
             .filter(|row| !quotas[*row].is_zero() && units[*row] < room[*row].1)
             .max_by(|a, b| {
-                let by_priority = match (priority(*a, units[*a]), priority(*b, units[*b])) {
-                    (None, None) => std::cmp::Ordering::Equal,
-                    (None, _) => std::cmp::Ordering::Greater,
-                    (_, None) => std::cmp::Ordering::Less,
-                    (Some(x), Some(y)) => x.cmp(&y),
+                let ((x, by_x), (y, by_y)) = (&next[*a], &next[*b]);
+                let by_priority = match (*by_x == 0, *by_y == 0) {
+                    (false, false) => (x * by_y).cmp(&(y * by_x)),
+                    (x_first, y_first) => x_first.cmp(&y_first),
                 };
                 by_priority
                     .then_with(|| quotas[*a].cmp(&quotas[*b]))
                     .then_with(|| b.cmp(a))
             })?;
-        units[next] += 1;
+        units[row] += 1;
+        next[row] = priority(row, units[row]);
     }
     let certain = matches!(method, MethodCase::HuntingtonHill | MethodCase::Adams);
     let left_out = |row: usize| !quotas[row].is_zero() && units[row] == 0 && room[row].1 > 0;

@@ -42,6 +42,8 @@ pub struct Filled<'a> {
     limits: Vec<Limits>,
     placements: Vec<Placement>,
     enclosures: Vec<Enclosure>,
+    /// Free regions whose amount is exactly one of their bounds.
+    on_bound: Vec<usize>,
     factor: Option<Factor<'a>>,
     rounds: usize,
 }
@@ -104,6 +106,7 @@ pub fn fill(
             limits,
             placements: vec![Placement::Free; rows],
             enclosures,
+            on_bound: Vec::new(),
             factor: None,
             rounds: 0,
         });
@@ -163,17 +166,19 @@ pub fn fill(
             fix(high, Placement::Cap, &limits, &mut placements, &mut enclosures);
         }
         if balance.is_eq() {
-            for (row, enclosure) in round.enclosures {
-                if placements[row] == Placement::Free {
-                    enclosures[row] = enclosure;
+            for (row, enclosure) in &round.enclosures {
+                if placements[*row] == Placement::Free {
+                    enclosures[*row] = *enclosure;
                 }
             }
+            let on_bound = round.on_bound;
             // Lifting and cutting even out: those left over keep the factor of this round.
             return Ok(Filled {
                 amounts,
                 limits,
                 placements,
                 enclosures,
+                on_bound,
                 factor: Some(Factor { left, sum }),
                 rounds,
             });
@@ -211,6 +216,7 @@ struct Round<'r, 'a> {
     enclosures: Vec<(usize, Enclosure)>,
     low: Vec<usize>,
     high: Vec<usize>,
+    on_bound: Vec<usize>,
 }
 
 impl<'r, 'a> Round<'r, 'a> {
@@ -229,16 +235,20 @@ impl<'r, 'a> Round<'r, 'a> {
             enclosures: sum.free.iter().map(|row| (*row, scaled(*row))).collect(),
             low: Vec::new(),
             high: Vec::new(),
+            on_bound: Vec::new(),
         };
         for (row, enclosure) in &round.enclosures {
             let order = |limit: i64| {
                 let decided = enclosure.order(Enclosure::whole(limit));
                 decided.unwrap_or_else(|| round.exact(*row).cmp(&Fraction::whole(limit)))
             };
-            if order(limits[*row].low).is_lt() {
-                round.low.push(*row);
-            } else if order(limits[*row].high).is_gt() {
-                round.high.push(*row);
+            match order(limits[*row].low) {
+                Ordering::Less => round.low.push(*row),
+                over_low => match order(limits[*row].high) {
+                    Ordering::Greater => round.high.push(*row),
+                    under_high if over_low.is_eq() || under_high.is_eq() => round.on_bound.push(*row),
+                    _ => {}
+                },
             }
         }
         round
@@ -287,6 +297,11 @@ impl Filled<'_> {
         self.rounds
     }
 
+    /// Whether a bound moved any region's amount, directly or through the refill.
+    pub fn in_force(&self) -> bool {
+        self.rounds > 0 || (self.placements.iter().zip(&self.limits)).any(|(p, l)| fixed_units(*p, *l) > 0)
+    }
+
     /// What free amounts were multiplied by; `None` where they were left as they were.
     pub fn factor(&self) -> Option<Fraction> {
         let factor = self.factor.as_ref()?;
@@ -294,19 +309,24 @@ impl Filled<'_> {
         (!sum.is_zero()).then(|| Fraction::whole(factor.left).over(sum))
     }
 
-    /// Limits for the rounding: fixed regions keep their whole amount.
+    /// Limits for the rounding: regions fixed at a bound, or exactly on one, keep their whole amount.
     pub fn rounding_limits(&self) -> Vec<Limits> {
-        let limit = |(placement, limits): (&Placement, &Limits)| match placement {
-            Placement::Free => *limits,
-            fixed => {
-                let units = fixed_units(*fixed, *limits);
-                Limits {
-                    low: units,
-                    high: units,
-                }
-            }
+        let whole = |units: i64| Limits {
+            low: units,
+            high: units,
         };
-        self.placements.iter().zip(&self.limits).map(limit).collect()
+        let mut rounding: Vec<Limits> = (self.placements.iter().zip(&self.limits))
+            .map(|(placement, limits)| match placement {
+                Placement::Free => *limits,
+                fixed => whole(fixed_units(*fixed, *limits)),
+            })
+            .collect();
+        for row in &self.on_bound {
+            if let Some(units) = self.exact(*row).floor_i64() {
+                rounding[*row] = whole(units);
+            }
+        }
+        rounding
     }
 
     /// The limits given.

@@ -213,7 +213,7 @@ impl Document {
         if text.len() > MAX_BYTES {
             return Err(Violation::new(
                 "formula",
-                format!("{} bytes", text.len()),
+                format!("more than {MAX_BYTES} bytes"),
                 format!("a document of at most {MAX_BYTES} bytes"),
                 format!("不超过 {MAX_BYTES} 字节的文件"),
             ));

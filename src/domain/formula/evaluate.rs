@@ -95,6 +95,8 @@ pub struct BoundsResult {
     pub factor: Option<Fraction>,
     /// Rounds of fixing and refilling.
     pub rounds: usize,
+    /// Whether a bound moved any region's amount.
+    pub in_force: bool,
 }
 
 impl Evaluation<'_> {
@@ -110,46 +112,30 @@ impl Evaluation<'_> {
 
     /// Each component's part of a region's amount in whole units, for tables.
     ///
-    /// The parts sum to the region's amount before bounds, rounded to the unit; where bounds did not
-    /// touch the region that is its amount. Largest remainder within the row.
+    /// The parts sum to the region's amount where no bound moved any region, and to its amount before
+    /// bounds, rounded to the nearest unit, where one did. Largest remainder within the row; where a
+    /// divisor method gave more or fewer units than that can, in proportion first.
     pub fn component_amounts(&self, row: usize) -> Vec<Money> {
         let unit = self.formula.unit.fen();
         let exact: Vec<Fraction> = self.amounts.parts().iter().map(|part| part.exact(row)).collect();
-        let mut units: Vec<i64> = exact
-            .iter()
-            .map(|amount| amount.floor_i64().unwrap_or(0))
-            .collect();
-        let sum = Fraction::sum(&exact);
-        let untouched = self.bounds.placements[row] == Placement::Free && self.bounds.factor.is_none();
-        let target = if untouched {
-            self.results[row].fen() / unit
-        } else {
-            // Nearest whole unit, halves up.
-            sum.plus(&Fraction::new(1.into(), 2.into()))
+        let target = if self.bounds.in_force {
+            // Halves up.
+            Fraction::sum(&exact)
+                .plus(&Fraction::new(1.into(), 2.into()))
                 .floor_i64()
                 .unwrap_or(0)
+        } else {
+            self.results[row].fen() / unit
         };
-        let mut order: Vec<usize> = (0..units.len()).collect();
-        order.sort_by(|a, b| exact[*b].remainder().cmp(&exact[*a].remainder()).then(a.cmp(b)));
-        let mut missing = target - units.iter().sum::<i64>();
-        for at in order.iter().cycle().take(units.len() * 2) {
-            if missing <= 0 {
-                break;
+        let units = whole_parts(&exact, target).unwrap_or_else(|| {
+            let sum = Fraction::sum(&exact);
+            if sum.is_zero() {
+                return vec![0; exact.len()];
             }
-            if !exact[*at].is_zero() {
-                units[*at] += 1;
-                missing -= 1;
-            }
-        }
-        if missing < 0 {
-            // The residual unit fell the other way: take from the smallest remainders that have a unit.
-            for at in order.iter().rev() {
-                if missing < 0 && units[*at] > 0 {
-                    units[*at] -= 1;
-                    missing += 1;
-                }
-            }
-        }
+            let factor = Fraction::whole(target).over(&sum);
+            let scaled: Vec<Fraction> = exact.iter().map(|part| part.times(&factor)).collect();
+            whole_parts(&scaled, target).unwrap_or_default()
+        });
         units.into_iter().map(|units| money(units, unit)).collect()
     }
 
@@ -157,6 +143,21 @@ impl Evaluation<'_> {
     pub fn total(&self) -> Money {
         self.results.iter().copied().sum()
     }
+}
+
+/// Floors and one more unit each for the largest remainders; `None` where those do not reach the target.
+fn whole_parts(exact: &[Fraction], target: i64) -> Option<Vec<i64>> {
+    let mut units: Vec<i64> = exact.iter().map(Fraction::floor_i64).collect::<Option<_>>()?;
+    let missing = usize::try_from(target - units.iter().sum::<i64>()).ok()?;
+    let mut order: Vec<usize> = (0..exact.len()).filter(|at| !exact[*at].is_zero()).collect();
+    if missing > order.len() {
+        return None;
+    }
+    order.sort_by(|a, b| exact[*b].remainder().cmp(&exact[*a].remainder()).then(a.cmp(b)));
+    for at in &order[..missing] {
+        units[*at] += 1;
+    }
+    Some(units)
 }
 
 /// Units to money; whole units never exceed the pool, which is within the limits of money.
@@ -236,6 +237,7 @@ fn bounds_result(filled: &Filled<'_>) -> BoundsResult {
         placements: filled.placements().to_vec(),
         factor: filled.factor(),
         rounds: filled.rounds(),
+        in_force: filled.in_force(),
     }
 }
 
@@ -751,12 +753,7 @@ fn limits(
             let exact = measure.fraction(row).times(&in_units);
             match bound.kind {
                 BoundKind::Floor => {
-                    // A floor above the total is infeasible whatever its size.
-                    let units = exact
-                        .ceiling()
-                        .to_i64()
-                        .unwrap_or(i64::MAX)
-                        .min(total.saturating_add(1));
+                    let units = exact.ceiling().to_i64().unwrap_or(i64::MAX);
                     limit.low = limit.low.max(units);
                 }
                 BoundKind::Cap => limit.high = limit.high.min(exact.floor().to_i64().unwrap_or(i64::MAX)),
@@ -766,13 +763,13 @@ fn limits(
     for (row, limit) in limits.iter().enumerate() {
         if limit.low > limit.high && limit.high < total {
             report.add(|| {
-                let yuan = |units: i64| money(units, formula.unit.fen());
+                let unit = formula.unit.fen();
                 Violation::new(
                     "bounds",
                     format!(
                         "floor {} above cap {} for {}",
-                        yuan(limit.low),
-                        yuan(limit.high),
+                        yuan(limit.low.into(), unit),
+                        yuan(limit.high.into(), unit),
                         inputs.name(row)
                     ),
                     "a floor no higher than the cap, in whole rounding units",
@@ -785,6 +782,12 @@ fn limits(
     Ok(limits)
 }
 
+/// Units as yuan, whatever their size: a floor that is refused may be larger than any amount.
+fn yuan(units: i128, unit_fen: i64) -> String {
+    let fen = units * i128::from(unit_fen);
+    format!("{}.{:02}", fen / 100, fen % 100)
+}
+
 fn infeasible(
     formula: &Formula,
     inputs: &Inputs<'_>,
@@ -794,10 +797,7 @@ fn infeasible(
     why: Infeasible,
 ) -> Violation {
     const SHOWN: usize = 9;
-    let yuan = |units: i128| {
-        let fen = units * i128::from(formula.unit.fen());
-        format!("{}.{:02}", fen / 100, fen % 100)
-    };
+    let yuan = |units: i128| yuan(units, formula.unit.fen());
     let total = yuan(i128::from(total));
     let listed = |value: &dyn Fn(usize) -> i64| {
         let rows: Vec<usize> = (0..limits.len()).filter(|row| value(*row) > 0).collect();

@@ -6,10 +6,12 @@
 //! - [`mod@inputs`]: the observations a formula needs, bound to regions and years.
 //! - [`mod@evaluate`]: the amounts, exact, then whole.
 //! - [`mod@bounds`]: floors and caps by proportional refill.
+//! - [`mod@contributions`]: what each component contributes, as tables show it.
 //! - [`mod@trace`]: why each amount is what it is.
 
 pub mod bounds;
 pub mod check;
+pub mod contributions;
 pub mod document;
 pub mod evaluate;
 pub mod expression;

@@ -166,7 +166,7 @@ pub fn explain(evaluation: &Evaluation<'_>, row: usize) -> Explanation {
         amount: evaluation.results[row],
         sentence: Bilingual::new("", ""),
     };
-    explanation.sentence = sentence(evaluation, &explanation);
+    explanation.sentence = sentence(evaluation, row, &to_yuan, &explanation);
     explanation
 }
 
@@ -199,9 +199,11 @@ fn component(evaluation: &Evaluation<'_>, at: usize, row: usize, to_yuan: &Fract
             FactorTrace {
                 id: adjustment.label.id.clone(),
                 name: Bilingual::new(&adjustment.label.en, &adjustment.label.zh),
-                substituted: adjustment
-                    .factor
-                    .substituted(|node| value_text(evaluation, node, row)),
+                substituted: on_one_line(
+                    &adjustment
+                        .factor
+                        .substituted(|node| value_text(evaluation, node, row)),
+                ),
                 value: fraction_text(&values.fraction(row)),
             }
         })
@@ -209,10 +211,12 @@ fn component(evaluation: &Evaluation<'_>, at: usize, row: usize, to_yuan: &Fract
     ComponentTrace {
         id: component.label.id.clone(),
         name: Bilingual::new(&component.label.en, &component.label.zh),
-        expression: component.score.text().to_owned(),
-        substituted: component
-            .score
-            .substituted(|node| value_text(evaluation, node, row)),
+        expression: on_one_line(component.score.text()),
+        substituted: on_one_line(
+            &component
+                .score
+                .substituted(|node| value_text(evaluation, node, row)),
+        ),
         score: fraction_text(&result.score.fraction(row)),
         factors,
         rate: result
@@ -235,6 +239,11 @@ fn component(evaluation: &Evaluation<'_>, at: usize, row: usize, to_yuan: &Fract
         amount: fraction_text(&amount),
         amount_decimal: amount.to_decimal_text(4),
     }
+}
+
+/// An expression as a sentence can hold it.
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn value_text(evaluation: &Evaluation<'_>, node: &Node, row: usize) -> Option<String> {
@@ -276,7 +285,12 @@ fn finite_decimal(reduced: &crate::domain::exact::BigRational) -> Option<String>
     Some(text.trim_end_matches('0').trim_end_matches('.').to_owned())
 }
 
-fn sentence(evaluation: &Evaluation<'_>, explanation: &Explanation) -> Bilingual {
+fn sentence(
+    evaluation: &Evaluation<'_>,
+    row: usize,
+    to_yuan: &Fraction,
+    explanation: &Explanation,
+) -> Bilingual {
     let mut en: Vec<String> = Vec::new();
     let mut zh: Vec<String> = Vec::new();
     for ((trace, component), result) in (explanation.components.iter())
@@ -347,23 +361,28 @@ fn sentence(evaluation: &Evaluation<'_>, explanation: &Explanation) -> Bilingual
             trace.name.zh, trace.amount_decimal
         ));
     }
+    if explanation.components.len() > 1 || explanation.quota != explanation.unbounded {
+        let sum = evaluation.amounts.exact(row).times(to_yuan).to_decimal_text(6);
+        en.push(format!("together {sum}"));
+        zh.push(format!("合计 {sum} 元"));
+    }
     match explanation.placement.as_str() {
         "floor" => {
-            en.push(format!("lifted to its floor of {} yuan", explanation.floor));
+            en.push(format!("lifted to its floor of {}", explanation.floor));
             zh.push(format!("低于下限,按下限 {} 元核定", explanation.floor));
         }
         "cap" => {
             let cap = explanation.cap.unwrap_or(explanation.amount);
-            en.push(format!("cut to its cap of {cap} yuan"));
+            en.push(format!("cut to its cap of {cap}"));
             zh.push(format!("高于上限,按上限 {cap} 元核定"));
         }
-        _ if !explanation.refill_factor.is_empty() => {
+        _ if explanation.quota != explanation.unbounded => {
             en.push(format!(
-                "scaled with all unbounded regions to {} yuan",
+                "scaled in proportion to {}, because others are at their bounds",
                 explanation.quota_decimal
             ));
             zh.push(format!(
-                "与未触及上下限的地区同比例调整为 {} 元",
+                "因其他地区触及上下限,同比例调整为 {} 元",
                 explanation.quota_decimal
             ));
         }
@@ -383,14 +402,12 @@ fn sentence(evaluation: &Evaluation<'_>, explanation: &Explanation) -> Bilingual
         ),
     };
     en.push(format!(
-        "{} yuan exactly, rounded once to the {}{residual_en}: {} yuan",
-        explanation.quota_decimal,
-        unit.code(),
+        "rounded once to the {}{residual_en}: {} yuan",
+        unit.code().replace('_', " "),
         explanation.amount.grouped()
     ));
     zh.push(format!(
-        "合计 {} 元,一次取整到{}{residual_zh},分配 {} 元",
-        explanation.quota_decimal,
+        "一次取整到{}{residual_zh},分配 {} 元",
         unit.zh(),
         explanation.amount.grouped()
     ));

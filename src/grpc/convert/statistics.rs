@@ -3,7 +3,7 @@
 use super::{names, signature};
 use crate::app::records::{DataSet, DataSetRevision};
 use crate::app::statistics::data_set_name;
-use crate::domain::error::{Error, Faults, Violation};
+use crate::domain::error::{Bilingual, Error, Faults, Violation};
 use crate::domain::region::{Region, RegionCode, RegionKind};
 use crate::domain::statistics::{
     Indicator, IndicatorCode, MAX_DIGITS, Observation, ObservationRow, parse_decimal,
@@ -190,6 +190,25 @@ pub fn from_data_set_revision(revision: &DataSetRevision) -> Result<pb::DataSetR
         revised: revision.revised,
         unchanged: revision.unchanged,
     })
+}
+
+/// Writes a fault.
+pub fn from_fault(violation: &Violation) -> pb::Fault {
+    pb::Fault {
+        field: violation.field.clone(),
+        found: violation.found.clone(),
+        allowed: Some(super::localized(&violation.allowed)),
+    }
+}
+
+/// Reads a fault.
+pub fn fault(message: pb::Fault) -> Violation {
+    let allowed = message.allowed.unwrap_or_default();
+    Violation {
+        field: message.field,
+        found: message.found,
+        allowed: Bilingual::new(allowed.en, allowed.zh),
+    }
 }
 
 /// Reads a row.

@@ -123,6 +123,10 @@ async fn lists_the_newest_first(database: Fresh) {
     }
     insert(&store, &runs).await;
     runs.reverse();
+    // A list holds everything but the lines.
+    for run in &mut runs {
+        run.outcome.lines.clear();
+    }
     let tx = store.begin_read().await.unwrap();
     let everything = RunFilter::default();
     assert_eq!(tx.runs(&everything, None, 100).await.unwrap(), runs);

@@ -214,6 +214,7 @@ pub(super) fn run(n: u32, stage: Stage) -> Run {
             unit: RoundingUnit::TenThousandYuan,
             method: Method::Webster,
             illustrative: "权重为示例".to_owned(),
+            advanced_total: yuan("37.02"),
             lines: vec![
                 line("4110-DC", "1000000000000000.00"),
                 line("411001", "-1000000000000000.00"),

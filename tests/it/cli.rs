@@ -1,0 +1,8 @@
+//! The command line as people use it: the built program, its files, its exit codes and what it prints.
+
+mod allocating;
+mod configuring;
+mod importing;
+pub mod office;
+mod refusing;
+mod reviewing;
