@@ -292,7 +292,7 @@ pub(super) async fn compute(
         };
         let evaluation = evaluate(formula, &bound, pool_split)?;
         let outcome = Outcome::new(&evaluation, advanced.as_ref());
-        let rows: Vec<usize> = match &which {
+        let mut rows: Vec<usize> = match &which {
             ExplainWhich::None => Vec::new(),
             ExplainWhich::All => (0..bound.regions.len()).collect(),
             ExplainWhich::Some(codes) => (codes.iter())
@@ -307,6 +307,9 @@ pub(super) async fn compute(
                 })
                 .collect::<Result<_, _>>()?,
         };
+        // In code order, and each region once however often it was named.
+        rows.sort_unstable();
+        rows.dedup();
         let explanations = rows.into_iter().map(|row| explain(&evaluation, row)).collect();
         let inputs = RunInputs {
             fund,

@@ -1,6 +1,7 @@
 //! Regions: administrative divisions with national codes (GB/T 2260) and functional zones without.
 
-use super::error::Violation;
+use super::error::{Faults, Violation};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// The code of a region: six digits as in GB/T 2260, or a local code where there is no national one.
@@ -128,43 +129,53 @@ impl Region {
     }
 }
 
-/// Checks that following parents from any region comes to an end.
+/// Checks that following parents from any region comes to an end; looks at each region once.
 ///
 /// `regions` must hold every region that a parent may name.
 pub fn check_hierarchy(regions: &[Region]) -> Result<(), Vec<Violation>> {
-    let by_code: std::collections::HashMap<&RegionCode, &Region> =
+    let by_code: HashMap<&RegionCode, &Region> =
         regions.iter().map(|region| (&region.code, region)).collect();
-    let mut violations = Vec::new();
+    let mut faults = Faults::default();
+    // Those whose way up has been followed already, and reported if it was faulty.
+    let mut followed: HashSet<&RegionCode> = HashSet::with_capacity(regions.len());
     for region in regions {
-        let mut steps = 0;
+        let mut path: Vec<&Region> = Vec::new();
+        let mut places: HashMap<&RegionCode, usize> = HashMap::new();
         let mut at = region;
-        while let Some(parent) = &at.parent {
+        while !followed.contains(&at.code) {
+            if let Some(first) = places.insert(&at.code, path.len()) {
+                for member in &path[first..] {
+                    faults.add(|| circular(member));
+                }
+                break;
+            }
+            path.push(at);
+            let Some(parent) = &at.parent else { break };
             let Some(next) = by_code.get(parent) else {
-                violations.push(Violation::new(
-                    format!("regions[{}].parent", at.code),
-                    parent.as_str(),
-                    "the code of a region that exists or comes in the same import",
-                    "已存在或在同一次导入中出现的地区代码",
-                ));
+                faults.add(|| orphaned(at));
                 break;
             };
             at = next;
-            steps += 1;
-            if steps > regions.len() {
-                violations.push(Violation::new(
-                    format!("regions[{}].parent", region.code),
-                    parent.as_str(),
-                    "a parent that is not, directly or indirectly, the region itself",
-                    "上级地区不得直接或间接为其自身",
-                ));
-                break;
-            }
         }
+        followed.extend(path.into_iter().map(|region| &region.code));
     }
-    violations.dedup();
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(violations)
-    }
+    faults.finish()
+}
+
+fn orphaned(region: &Region) -> Violation {
+    Violation::new(
+        format!("regions[{}].parent", region.code),
+        region.parent.as_ref().map_or("", RegionCode::as_str),
+        "the code of a region that exists or comes in the same import",
+        "已存在或在同一次导入中出现的地区代码",
+    )
+}
+
+fn circular(region: &Region) -> Violation {
+    Violation::new(
+        format!("regions[{}].parent", region.code),
+        region.parent.as_ref().map_or("", RegionCode::as_str),
+        "a parent that is not, directly or indirectly, the region itself",
+        "上级地区不得直接或间接为其自身",
+    )
 }

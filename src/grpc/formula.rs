@@ -10,7 +10,7 @@ use super::status::to_status;
 use crate::app::App;
 use crate::domain::error::Error;
 use crate::domain::formula::Formula;
-use crate::domain::statistics::parse_year;
+use crate::domain::statistics::{DataSetId, parse_year};
 use tonic::{Request, Response, Status};
 
 pub(super) struct Formulas {
@@ -93,7 +93,14 @@ impl FormulaService for Formulas {
         } = request.into_inner();
         let answer = async {
             let page = Page::new(page_size, &page_token, "")?;
-            let mut formulas = self.app.formulas(page.after.as_deref(), page.limit()).await?;
+            // A forged token may hold what a database refuses, such as a NUL.
+            let after = page
+                .after
+                .as_deref()
+                .map(|after| DataSetId::parse("page_token", after))
+                .transpose()?;
+            let after = after.as_ref().map(DataSetId::as_str);
+            let mut formulas = self.app.formulas(after, page.limit()).await?;
             let next_page_token = page.cut(&mut formulas, |formula| formula.document.id.clone());
             let formulas = formulas
                 .into_iter()

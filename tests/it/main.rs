@@ -8,8 +8,15 @@
     unreachable_pub
 )]
 
+mod allocations;
 mod cli;
+mod errors;
+mod formulas;
+mod harness;
+mod idempotency;
 mod properties;
 mod published;
 mod python;
 mod reference;
+mod server;
+mod statistics;

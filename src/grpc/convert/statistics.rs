@@ -4,6 +4,7 @@ use super::{names, signature};
 use crate::app::records::{DataSet, DataSetRevision};
 use crate::app::statistics::data_set_name;
 use crate::domain::error::{Bilingual, Error, Faults, Violation};
+use crate::domain::formula::expression::is_reserved;
 use crate::domain::region::{Region, RegionCode, RegionKind};
 use crate::domain::statistics::{
     Indicator, IndicatorCode, MAX_DIGITS, Observation, ObservationRow, parse_decimal,
@@ -132,14 +133,37 @@ pub fn indicator(path: &str, message: pb::Indicator) -> Result<Indicator, Vec<Vi
                 format!("0 至 {MAX_DIGITS}"),
             ));
         }
+        let code = names::indicator(&format!("{path}.name"), &message.name)?;
+        if is_reserved(code.as_str()) {
+            return Err(Violation::new(
+                format!("{path}.name"),
+                &message.name,
+                "a code that is no word of the formula language",
+                "不是公式语言保留字的代码",
+            ));
+        }
+        let (minimum, maximum) = (
+            limit("minimum", &message.minimum)?,
+            limit("maximum", &message.maximum)?,
+        );
+        if let (Some(least), Some(most)) = (minimum, maximum)
+            && least > most
+        {
+            return Err(Violation::new(
+                format!("{path}.minimum"),
+                &message.minimum,
+                format!("no more than the maximum {most}"),
+                format!("不大于最大值 {most}"),
+            ));
+        }
         Ok(Indicator {
-            code: names::indicator(&format!("{path}.name"), &message.name)?,
+            code,
             name_zh: message.display_name_zh.clone(),
             name_en: message.display_name_en.clone(),
             unit: Unit::parse(&format!("{path}.unit"), &message.unit)?,
             decimals: message.decimals,
-            minimum: limit("minimum", &message.minimum)?,
-            maximum: limit("maximum", &message.maximum)?,
+            minimum,
+            maximum,
             description: remark(&format!("{path}.description"), &message.description)?,
         })
     };
