@@ -110,17 +110,6 @@ impl Part {
         money.is_zero() || self.scores.is_zero_at(row)
     }
 
-    /// Each row's amount, enclosed; nothing where the scores or the multiplier do not fit.
-    pub fn enclosures(&self) -> Option<Vec<Enclosure>> {
-        let integers = self.integers.as_ref()?;
-        let multiplier = self.enclosing_multiplier(integers)?;
-        let enclosure = |row| {
-            let (low, high) = integers.row(row);
-            multiplier.of_integers(low, high)
-        };
-        Some((0..self.rows).map(enclosure).collect())
-    }
-
     fn enclosing_multiplier(&self, integers: &Integers) -> Option<Multiplier> {
         match (&self.payout, &self.scores) {
             (Payout::Proportional { pool }, Column::Each(_)) => {

@@ -96,18 +96,11 @@ fn fixed_point(part: &Part, rows: usize) -> Vec<u128> {
             .to_u128()
             .unwrap_or(0)
     };
-    match part.enclosures() {
-        Some(enclosures) => (enclosures.into_iter().enumerate())
-            .map(|(row, enclosure)| {
-                if enclosure == Enclosure::UNKNOWN {
-                    exactly(row)
-                } else {
-                    enclosure.low
-                }
-            })
-            .collect(),
-        None => (0..rows).map(exactly).collect(),
-    }
+    let near = |row: usize| match part.enclosure(row) {
+        Enclosure::UNKNOWN => exactly(row),
+        enclosure => enclosure.low,
+    };
+    (0..rows).map(near).collect()
 }
 
 const FRACTION: u128 = (1 << PLACES) - 1;
