@@ -41,11 +41,12 @@ pub struct Violation {
     pub allowed: Bilingual,
 }
 
-/// Longest excerpt of a given value repeated in an error, in characters.
-const EXCERPT_CHARS: usize = 500;
+/// Longest excerpt of a given text repeated in an error, in bytes: an error travels in HTTP/2 headers,
+/// and one that is too long for them breaks the caller's connection.
+const EXCERPT_BYTES: usize = 800;
 
 impl Violation {
-    /// Describes one faulty field; a long `found` is cut.
+    /// Describes one faulty field. Long texts are cut: what is allowed may list names that were given, too.
     pub fn new(
         field: impl Into<String>,
         found: impl AsRef<str>,
@@ -55,7 +56,7 @@ impl Violation {
         Self {
             field: field.into(),
             found: excerpt(found.as_ref()),
-            allowed: Bilingual::new(allowed_en, allowed_zh),
+            allowed: Bilingual::new(excerpt(&allowed_en.into()), excerpt(&allowed_zh.into())),
         }
     }
 
@@ -152,13 +153,14 @@ impl Faults {
     }
 }
 
-fn excerpt(text: &str) -> String {
-    let mut shown: String = text
+/// A text as errors repeat it: cut to a readable length, on one line, never empty.
+pub(crate) fn excerpt(text: &str) -> String {
+    let cut = text.floor_char_boundary(EXCERPT_BYTES);
+    let mut shown: String = text[..cut]
         .chars()
-        .take(EXCERPT_CHARS)
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect();
-    if text.chars().nth(EXCERPT_CHARS).is_some() {
+    if cut < text.len() {
         shown.push('…');
     }
     if shown.is_empty() {

@@ -6,6 +6,7 @@ use super::gate::Gate;
 use super::pb::allocation_service_server::AllocationServiceServer;
 use super::pb::formula_service_server::FormulaServiceServer;
 use super::pb::statistics_service_server::StatisticsServiceServer;
+use super::status::with_details;
 use super::{DESCRIPTORS, allocation, formula, statistics};
 use crate::app::App;
 use crate::domain::error::Error;
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint, Server};
+use tower::util::MapResponseLayer;
 
 /// What a server takes at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +91,7 @@ pub async fn serve(
         .timeout(limits.call_timeout)
         .max_concurrent_streams(limits.max_streams_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .layer(MapResponseLayer::new(with_details))
         .add_routes(routes)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), announce);
     let shutdown_timeout = limits.shutdown_timeout;
@@ -144,7 +147,9 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
 pub fn in_process(app: &App, limits: &Limits) -> Channel {
     const PIPE_BYTES: usize = 1 << 16;
     let gate = Gate::new(limits.max_calls);
-    let router = Server::builder().add_routes(routes(app, &gate, limits));
+    let router = Server::builder()
+        .layer(MapResponseLayer::new(with_details))
+        .add_routes(routes(app, &gate, limits));
     let (client, server) = tokio::io::duplex(PIPE_BYTES);
     tokio::spawn(async move {
         let incoming = tokio_stream::once(Ok::<_, std::io::Error>(server));

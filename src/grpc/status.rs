@@ -1,8 +1,9 @@
 //! Errors to gRPC statuses with google.rpc details: the very last step, and the only place.
 
-use crate::domain::error::{Error, Violation};
+use crate::domain::error::{Error, Violation, excerpt};
 use std::collections::HashMap;
 use std::time::Duration;
+use tonic::codegen::http;
 use tonic::{Code, Status};
 use tonic_types::{
     BadRequest, ErrorDetail, ErrorInfo, FieldViolation, LocalizedMessage, PreconditionFailure,
@@ -79,6 +80,30 @@ pub fn overloaded() -> Status {
         details,
         &messages,
     )
+}
+
+/// Gives details to an error that no use case made but the transport, such as a message over the limit.
+pub(super) fn with_details<B: Default>(response: http::Response<B>) -> http::Response<B> {
+    let Some(status) = Status::from_header_map(response.headers()) else {
+        return response;
+    };
+    if status.code() == Code::Ok || !status.details().is_empty() {
+        return response;
+    }
+    let (reason, zh) = match status.code() {
+        Code::OutOfRange => ("OVER_LIMIT", "消息超过服务器允许的大小"),
+        Code::Unimplemented => ("NO_SUCH_METHOD", "服务器没有此方法"),
+        Code::DeadlineExceeded | Code::Cancelled => ("TIMED_OUT", "调用超过时限"),
+        Code::NotFound => ("NOT_FOUND", "不存在"),
+        Code::Internal => ("MALFORMED", "消息无法解读"),
+        _ => ("TRANSPORT", "传输错误"),
+    };
+    let en = match status.message() {
+        "" => status.code().description(),
+        message => message,
+    };
+    let messages = (excerpt(en), format!("{zh}:{}", excerpt(en)));
+    with_messages(status.code(), reason, HashMap::new(), Vec::new(), &messages).into_http()
 }
 
 fn classify(error: &Error) -> (Code, &'static str) {

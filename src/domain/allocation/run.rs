@@ -3,7 +3,7 @@
 use super::inputs::{RunId, RunInputs};
 use super::outcome::Outcome;
 use crate::domain::digest::{Digest, DigestBuilder};
-use crate::domain::error::{Bilingual, Error, Violation};
+use crate::domain::error::{Bilingual, Error, Violation, excerpt};
 use crate::domain::identity::Principal;
 use std::fmt;
 
@@ -152,7 +152,7 @@ impl Run {
         }
         Err(Error::EtagMismatch {
             name: self.id.resource_name(),
-            given: given.to_owned(),
+            given: excerpt(given),
             current: self.etag(),
         })
     }
