@@ -20,6 +20,7 @@ use crate::domain::exact::column::ValueTooLarge;
 use crate::domain::exact::enclosure::{Enclosure, PLACES};
 use crate::domain::exact::{Column, Fraction, rational};
 use crate::domain::money::Money;
+use crate::domain::region::RegionCode;
 use num_traits::ToPrimitive;
 use rust_decimal::Decimal;
 use std::borrow::Cow;
@@ -769,39 +770,48 @@ fn limits(
     let mut report = Report::default();
     for (at, bound) in formula.bounds.iter().enumerate() {
         let field = format!("bounds[{at}].indicator");
-        // Yuan for each unit of the measure.
+        // Yuan for each unit of the measure; a fixed sum has none.
         let (measure, amount) = match &bound.basis {
-            Basis::Absolute(money) => (
-                Some(Column::power_of_ten(0)),
-                Fraction::new(money.fen().into(), 100.into()),
-            ),
-            Basis::PerHead(amount, expression) => (
-                evaluator.checked(&field, expression, &mut report),
-                Fraction::from(rational(*amount)),
-            ),
-            Basis::LastYear(percent, expression) => (
-                evaluator.checked(&field, expression, &mut report),
-                percentage(*percent),
-            ),
-        };
-        let Some(measure) = measure else { continue };
-        let in_units = amount.times(&yuan_in_units);
-        for (row, limit) in limits.iter_mut().enumerate() {
-            if !bound.regions.is_empty() && !bound.regions.contains(&inputs.regions[row].code) {
-                continue;
-            }
-            let exact = measure.fraction(row).times(&in_units);
-            match bound.kind {
-                BoundKind::Floor => {
-                    // A floor above the total is infeasible whatever its size.
-                    let units = exact
-                        .ceiling()
-                        .to_i64()
-                        .unwrap_or(i64::MAX)
-                        .min(total.saturating_add(1));
-                    limit.low = limit.low.max(units);
+            Basis::Absolute(money) => (None, Fraction::new(money.fen().into(), 100.into())),
+            Basis::PerHead(amount, expression) => match evaluator.checked(&field, expression, &mut report) {
+                Some(measure) => (Some(measure), Fraction::from(rational(*amount))),
+                None => continue,
+            },
+            Basis::LastYear(percent, expression) => {
+                match evaluator.checked(&field, expression, &mut report) {
+                    Some(measure) => (Some(measure), percentage(*percent)),
+                    None => continue,
                 }
-                BoundKind::Cap => limit.high = limit.high.min(exact.floor().to_i64().unwrap_or(i64::MAX)),
+            }
+        };
+        let in_units = amount.times(&yuan_in_units);
+        // A bound above the total is out of reach whatever its size.
+        let whole = |exact: &Fraction| match bound.kind {
+            BoundKind::Floor => (exact.ceiling().to_i64())
+                .unwrap_or(i64::MAX)
+                .min(total.saturating_add(1)),
+            BoundKind::Cap => exact.floor().to_i64().unwrap_or(i64::MAX),
+        };
+        let fixed = whole(&in_units);
+        let row_of = |code: &RegionCode| {
+            (inputs.regions)
+                .binary_search_by(|region| region.code.cmp(code))
+                .ok()
+        };
+        let rows: Vec<usize> = if bound.regions.is_empty() {
+            (0..limits.len()).collect()
+        } else {
+            bound.regions.iter().filter_map(row_of).collect()
+        };
+        for row in rows {
+            let units = match &measure {
+                Some(measure) => whole(&measure.fraction(row).times(&in_units)),
+                None => fixed,
+            };
+            let limit = &mut limits[row];
+            match bound.kind {
+                BoundKind::Floor => limit.low = limit.low.max(units),
+                BoundKind::Cap => limit.high = limit.high.min(units),
             }
         }
     }
