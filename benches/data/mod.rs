@@ -44,7 +44,7 @@ pub const QUOTIENT: Shape = ("quotient", &[(100, "resident_migrants / population
 
 /// Each area's part of the sum of such quotients, exact: a number of as many digits as there are areas.
 pub const SHARED_QUOTIENT: Shape = (
-    "shared quotient",
+    "shared-quotient",
     &[(100, "share(resident_migrants / population)")],
 );
 

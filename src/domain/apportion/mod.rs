@@ -16,6 +16,7 @@ use super::exact::Fraction;
 use super::exact::enclosure::Enclosure;
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::OnceLock;
 
 /// A rule that turns exact quotas into whole units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
@@ -169,29 +170,28 @@ pub fn apportion(
 struct Rows<'q, Q> {
     quotas: &'q Q,
     floors: Vec<i64>,
-    exact: Vec<std::sync::OnceLock<Fraction>>,
+    /// Made with the first exact value that is asked for: mostly none is.
+    exact: OnceLock<Vec<OnceLock<Fraction>>>,
 }
 
 impl<'q, Q: Quotas> Rows<'q, Q> {
     fn new(quotas: &'q Q) -> Option<Self> {
-        let exact: Vec<std::sync::OnceLock<Fraction>> =
-            (0..quotas.rows()).map(|_| std::sync::OnceLock::new()).collect();
-        let floor = |row: usize| {
-            quotas
-                .enclosure(row)
-                .floor()
-                .or_else(|| exact[row].get_or_init(|| quotas.exact(row)).floor_i64())
-        };
-        let floors = (0..quotas.rows()).map(floor).collect::<Option<Vec<i64>>>()?;
-        Some(Self {
+        let mut rows = Self {
             quotas,
-            floors,
-            exact,
-        })
+            floors: Vec::new(),
+            exact: OnceLock::new(),
+        };
+        let floor = |row: usize| {
+            let enclosed = quotas.enclosure(row).floor();
+            enclosed.or_else(|| rows.exact(row).floor_i64())
+        };
+        rows.floors = (0..quotas.rows()).map(floor).collect::<Option<Vec<i64>>>()?;
+        Some(rows)
     }
 
     fn exact(&self, row: usize) -> &Fraction {
-        self.exact[row].get_or_init(|| self.quotas.exact(row))
+        let rows = || (0..self.quotas.rows()).map(|_| OnceLock::new()).collect();
+        self.exact.get_or_init(rows)[row].get_or_init(|| self.quotas.exact(row))
     }
 
     /// An interval that contains what the quota is above its floor.

@@ -245,6 +245,11 @@ impl Amounts {
         self.enclosures[row]
     }
 
+    /// The enclosures of all amounts.
+    pub fn enclosures(&self) -> &[Enclosure] {
+        &self.enclosures
+    }
+
     /// Whether a row's amount is exactly zero.
     pub fn is_zero(&self, row: usize) -> bool {
         self.parts.iter().all(|part| part.is_zero(row))
@@ -272,18 +277,15 @@ impl Amounts {
     /// The exact sum over some rows.
     pub fn exact_sum(&self, rows: &[usize]) -> Fraction {
         match self.basis() {
-            Some(basis) => {
-                let sum = |part: &Part| rows.iter().map(|row| part.numerator(*row)).sum::<BigInt>();
-                Fraction {
-                    numerator: self
-                        .parts
-                        .iter()
-                        .zip(&basis.coefficients)
-                        .map(|(part, c)| sum(part) * c)
-                        .sum(),
-                    denominator: basis.denominator.clone(),
-                }
-            }
+            Some(basis) => Fraction {
+                numerator: self
+                    .parts
+                    .iter()
+                    .zip(&basis.coefficients)
+                    .map(|(part, c)| part.numerator_sum(rows) * c)
+                    .sum(),
+                denominator: basis.denominator.clone(),
+            },
             None => {
                 let sum = |part: &Part| {
                     let scores: Vec<Fraction> = rows.iter().map(|row| part.scores.fraction(*row)).collect();
@@ -335,6 +337,18 @@ impl Part {
             Column::Wide(column) => column.numerators[row].clone(),
             Column::Each(_) => BigInt::zero(),
         }
+    }
+
+    fn numerator_sum(&self, rows: &[usize]) -> BigInt {
+        if let Column::Fixed(column) = &self.scores {
+            let sum = rows
+                .iter()
+                .try_fold(0_i128, |sum, row| sum.checked_add(column.numerators[*row]));
+            if let Some(sum) = sum {
+                return sum.into();
+            }
+        }
+        rows.iter().map(|row| self.numerator(*row)).sum()
     }
 
     /// Whether any score is above zero.

@@ -248,7 +248,10 @@ impl Column {
         let scale = values.iter().map(Decimal::scale).max().unwrap_or(0);
         let fixed: Option<Vec<i128>> = values
             .iter()
-            .map(|value| value.mantissa().checked_mul(10_i128.pow(scale - value.scale())))
+            .map(|value| match scale - value.scale() {
+                0 => Some(value.mantissa()),
+                places => value.mantissa().checked_mul(10_i128.pow(places)),
+            })
             .collect();
         match fixed {
             Some(numerators) => Self::Fixed(Common {

@@ -12,6 +12,7 @@ use crate::domain::apportion::{Limits, Quotas};
 use crate::domain::exact::amounts::Amounts;
 use crate::domain::exact::enclosure::{Enclosure, Multiplier, PLACES};
 use crate::domain::exact::{BigInt, Fraction};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::OnceLock;
 
@@ -41,7 +42,7 @@ pub struct Filled<'a> {
     amounts: &'a Amounts,
     limits: Vec<Limits>,
     placements: Vec<Placement>,
-    enclosures: Vec<Enclosure>,
+    enclosures: Cow<'a, [Enclosure]>,
     /// Free regions whose amount is exactly one of their bounds.
     on_bound: Vec<usize>,
     factor: Option<Factor<'a>>,
@@ -100,7 +101,7 @@ pub fn fill(
     let rows = amounts.rows();
     let unbounded = limits.iter().all(|limit| limit.low <= 0 && limit.high >= total);
     if unbounded && payable == Fraction::whole(total) {
-        let enclosures = (0..rows).map(|row| amounts.enclosure(row)).collect();
+        let enclosures = Cow::Borrowed(amounts.enclosures());
         return Ok(Filled {
             amounts,
             limits,
@@ -177,7 +178,7 @@ pub fn fill(
                 amounts,
                 limits,
                 placements,
-                enclosures,
+                enclosures: Cow::Owned(enclosures),
                 on_bound,
                 factor: Some(Factor { left, sum }),
                 rounds,

@@ -6,6 +6,7 @@ use crate::domain::exact::Column;
 use crate::domain::region::Region;
 use crate::domain::statistics::{Indicator, IndicatorCode, Observation, Snapshot};
 use rust_decimal::Decimal;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// Most regions in one run.
@@ -158,9 +159,16 @@ fn observations<'a>(
         .flatten()
         .peekable();
     for region in regions {
-        while series.next_if(|(code, _)| **code < region.code).is_some() {}
-        match series.peek() {
-            Some((code, observation)) if **code == region.code => found.push(*observation),
+        // One comparison for each step: codes are compared far more often than anything else here.
+        let order = loop {
+            let order = series.peek().map(|(code, _)| (*code).cmp(&region.code));
+            match order {
+                Some(Ordering::Less) => series.next(),
+                _ => break order,
+            };
+        };
+        match (order, series.peek()) {
+            (Some(Ordering::Equal), Some((_, observation))) => found.push(*observation),
             _ => report.add(|| {
                 Violation::new(
                     field,

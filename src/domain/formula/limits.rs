@@ -8,7 +8,8 @@ use super::split::{MoneySplit, percentage};
 use crate::domain::apportion::Limits;
 use crate::domain::error::{Faults, Violation};
 use crate::domain::exact::amounts::Amounts;
-use crate::domain::exact::{Column, Fraction, rational};
+use crate::domain::exact::{Fraction, rational};
+use crate::domain::region::RegionCode;
 use num_traits::ToPrimitive;
 
 /// Step 4: each region's least and most, in whole units.
@@ -26,34 +27,49 @@ pub(super) fn limits(
     let mut report = Faults::default();
     for (at, bound) in formula.bounds.iter().enumerate() {
         let field = format!("bounds[{at}].indicator");
-        // Yuan for each unit of the measure.
+        // Yuan for each unit of the measure; a fixed sum has none.
         let (measure, amount) = match &bound.basis {
-            Basis::Absolute(money) => (
-                Some(Column::power_of_ten(0)),
-                Fraction::new(money.fen().into(), 100.into()),
-            ),
-            Basis::PerHead(amount, expression) => (
-                evaluator.checked(&field, expression, &mut report),
-                Fraction::from(rational(*amount)),
-            ),
-            Basis::LastYear(percent, expression) => (
-                evaluator.checked(&field, expression, &mut report),
-                percentage(*percent),
-            ),
-        };
-        let Some(measure) = measure else { continue };
-        let in_units = amount.times(&yuan_in_units);
-        for (row, limit) in limits.iter_mut().enumerate() {
-            if !bound.regions.is_empty() && !bound.regions.contains(&inputs.regions[row].code) {
-                continue;
-            }
-            let exact = measure.fraction(row).times(&in_units);
-            match bound.kind {
-                BoundKind::Floor => {
-                    let units = exact.ceiling().to_i64().unwrap_or(i64::MAX);
-                    limit.low = limit.low.max(units);
+            Basis::Absolute(money) => (None, Fraction::new(money.fen().into(), 100.into())),
+            Basis::PerHead(amount, expression) => match evaluator.checked(&field, expression, &mut report) {
+                Some(measure) => (Some(measure), Fraction::from(rational(*amount))),
+                None => continue,
+            },
+            Basis::LastYear(percent, expression) => {
+                match evaluator.checked(&field, expression, &mut report) {
+                    Some(measure) => (Some(measure), percentage(*percent)),
+                    None => continue,
                 }
-                BoundKind::Cap => limit.high = limit.high.min(exact.floor().to_i64().unwrap_or(i64::MAX)),
+            }
+        };
+        let in_units = amount.times(&yuan_in_units);
+        let whole = |exact: &Fraction| {
+            let units = match bound.kind {
+                BoundKind::Floor => exact.ceiling(),
+                BoundKind::Cap => exact.floor(),
+            };
+            units.to_i64().unwrap_or(i64::MAX)
+        };
+        let fixed = whole(&in_units);
+        let row_of = |code: &RegionCode| {
+            inputs
+                .regions
+                .binary_search_by(|region| region.code.cmp(code))
+                .ok()
+        };
+        let rows: Vec<usize> = if bound.regions.is_empty() {
+            (0..limits.len()).collect()
+        } else {
+            bound.regions.iter().filter_map(row_of).collect()
+        };
+        for row in rows {
+            let units = match &measure {
+                Some(measure) => whole(&measure.fraction(row).times(&in_units)),
+                None => fixed,
+            };
+            let limit = &mut limits[row];
+            match bound.kind {
+                BoundKind::Floor => limit.low = limit.low.max(units),
+                BoundKind::Cap => limit.high = limit.high.min(units),
             }
         }
     }
