@@ -126,11 +126,11 @@ def timed(run, times):
 def main():
     directory = Path(sys.argv[1])
     formulas = {"six-factors": six_factors, "quotient": quotient, "dual": dual}
-    print(f"{'formula':<12} {'areas':>6} {'engine ms':>10} {'decimal ms':>11} {'numpy ms':>9}"
-          f" {'decimal/engine':>15} {'numpy/engine':>13} {'decimal differs':>16} {'numpy differs':>14}")
+    print(f"{'formula':<12} {'areas':>6} {'bind+eval ms':>13} {'eval ms':>8} {'decimal ms':>11} {'numpy ms':>9}"
+          f" {'decimal/eval':>13} {'numpy/eval':>11} {'decimal differs':>16} {'numpy differs':>14}")
     for line in sys.stdin.read().split():
-        name, areas, engine = line.split(",")
-        engine = float(engine)
+        name, areas, whole, engine = line.split(",")
+        whole, engine = float(whole), float(engine)
         with open(directory / f"{name}-{areas}.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         expected = [int(row["amount_fen"]) for row in rows]
@@ -144,8 +144,8 @@ def main():
         decimal_time, decimal_result = timed(lambda: by_decimal(formulas[name], decimals), repeat)
         numpy_time, numpy_result = timed(lambda: by_numpy(formulas[name], floats), 3 * repeat)
         differs = [sum(a != b for a, b in zip(expected, result)) for result in (decimal_result, numpy_result)]
-        print(f"{name:<12} {areas:>6} {engine:>10.2f} {decimal_time:>11.2f} {numpy_time:>9.2f}"
-              f" {decimal_time / engine:>14.1f}x {numpy_time / engine:>12.2f}x {differs[0]:>16} {differs[1]:>14}")
+        print(f"{name:<12} {areas:>6} {whole:>13.2f} {engine:>8.2f} {decimal_time:>11.2f} {numpy_time:>9.2f}"
+              f" {decimal_time / engine:>12.1f}x {numpy_time / engine:>10.2f}x {differs[0]:>16} {differs[1]:>14}")
 
 
 main()
