@@ -225,6 +225,7 @@ impl App {
                     ),
                 });
             }
+            settles_what_is_out(&tx, &run).await?;
             tx.update_run(&run, version).await?;
             Ok((tx, run))
         })
@@ -247,12 +248,16 @@ impl App {
                 None => None,
             };
             let (version, other_version) = (run.version, other.as_ref().map(|other| other.version));
+            if run.state == State::Issued {
+                not_settled(&tx, &run).await?;
+            }
             run.supersede(other.as_mut(), clock::sign(&mutation.caller))?;
             // The old one first: at most one run of a fund and stage may be issued at any moment.
             tx.update_run(&run, version).await?;
             if let (Some(other), Some(other_version)) = (&other, other_version)
                 && other.version != other_version
             {
+                settles_what_is_out(&tx, other).await?;
                 tx.update_run(other, other_version).await?;
             }
             Ok((tx, run))
@@ -287,6 +292,49 @@ async fn issued_advance(tx: &Tx, fund: &FundId, advance: &RunId) -> Result<Outco
         .into());
     }
     Ok(run.outcome)
+}
+
+/// A settlement pays the difference to an advance: that one, and no other, must be out.
+async fn settles_what_is_out(tx: &Tx, run: &Run) -> Result<(), Error> {
+    let Stage::Settlement { advance } = &run.inputs.stage else {
+        return Ok(());
+    };
+    let state = find_run(tx, advance).await?.state;
+    if state == State::Issued {
+        return Ok(());
+    }
+    let (name, advance) = (run.id.resource_name(), advance.resource_name());
+    Err(Error::State {
+        message: Bilingual::new(
+            format!("{name} settles {advance}, which is {state}: settle the advance that is issued"),
+            format!(
+                "{name} 清算的 {advance} 当前为“{}”,请对已下达的提前下达方案清算",
+                state.zh()
+            ),
+        ),
+        name,
+        reason: "ADVANCE_NOT_ISSUED",
+    })
+}
+
+/// An advance stays as long as a settlement of it is issued: what was paid on top of it would be wrong.
+async fn not_settled(tx: &Tx, run: &Run) -> Result<(), Error> {
+    if !matches!(run.inputs.stage, Stage::Advance { .. }) {
+        return Ok(());
+    }
+    // An issued settlement of the fund settles its issued advance.
+    let Some(settlement) = tx.issued_run(&run.inputs.fund, "settlement").await? else {
+        return Ok(());
+    };
+    let (name, settlement) = (run.id.resource_name(), settlement.resource_name());
+    Err(Error::State {
+        message: Bilingual::new(
+            format!("{name} is settled by {settlement}: correct the settlement instead"),
+            format!("{name} 已由 {settlement} 清算,请改为更正清算方案"),
+        ),
+        name,
+        reason: "ADVANCE_SETTLED",
+    })
 }
 
 fn amounts(outcome: &Outcome) -> Vec<(&RegionCode, Money, Money)> {

@@ -10,7 +10,7 @@ use crate::domain::statistics::{Indicator, IndicatorCode};
 use crate::domain::unit::Unit;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{EntityTrait, IntoActiveModel, QueryOrder};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 impl Tx {
     /// Every region, by code.
@@ -78,19 +78,31 @@ impl Tx {
     }
 }
 
-/// How many of `regions` are above each of them.
+/// How many of `regions` are above each of them; each is looked at once, however deep they nest.
+///
+/// Those in a circle have no depth; it is refused before it comes here.
 fn depths(regions: &[Region]) -> HashMap<&RegionCode, usize> {
-    let parents: HashMap<&RegionCode, Option<&RegionCode>> = regions
-        .iter()
-        .map(|region| (&region.code, region.parent.as_ref()))
-        .collect();
-    let depth = |code| {
-        std::iter::successors(Some(code), |code| parents.get(code).copied().flatten())
-            // A circle has no top; it is refused before it comes here.
-            .take(regions.len() + 1)
-            .count()
-    };
-    parents.keys().map(|code| (*code, depth(*code))).collect()
+    let codes: HashSet<&RegionCode> = regions.iter().map(|region| &region.code).collect();
+    let mut parts: HashMap<&RegionCode, Vec<&RegionCode>> = HashMap::new();
+    let mut level: Vec<&RegionCode> = Vec::new();
+    for region in regions {
+        match region.parent.as_ref().filter(|parent| codes.contains(parent)) {
+            Some(parent) => parts.entry(parent).or_default().push(&region.code),
+            None => level.push(&region.code),
+        }
+    }
+    let mut depths = HashMap::with_capacity(regions.len());
+    for depth in 0.. {
+        if level.is_empty() {
+            break;
+        }
+        depths.extend(level.iter().map(|code| (*code, depth)));
+        level = level
+            .into_iter()
+            .flat_map(|code| parts.remove(code).unwrap_or_default())
+            .collect();
+    }
+    depths
 }
 
 const fn kind_code(kind: RegionKind) -> &'static str {

@@ -78,7 +78,7 @@ where
             (fresh.url.clone(), Some(fresh))
         }
     };
-    let world = World { engine, url };
+    let world = World { url };
     let ended = tokio::spawn(story(world)).await;
     if let Some(fresh) = postgres {
         fresh.drop_it().await;
@@ -125,7 +125,6 @@ impl FreshPostgres {
 /// A database, empty at first, on which servers come and go.
 #[derive(Debug, Clone)]
 pub struct World {
-    pub engine: Engine,
     pub url: String,
 }
 

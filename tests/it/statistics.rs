@@ -17,6 +17,7 @@ stories!(
     an_indicator_cannot_be_a_word_of_the_formula_language,
     data_sets_are_created_once_and_listed_by_id,
     an_import_is_taken_whole_or_not_at_all,
+    every_fault_of_a_file_can_be_asked_for,
     a_row_that_comes_twice_is_refused,
     corrections_add_revisions_and_overwrite_nothing,
     rows_that_repeat_what_is_there_leave_no_trace,
@@ -307,6 +308,65 @@ async fn an_import_is_taken_whole_or_not_at_all(world: World) {
     assert!(refused_rows.zh.contains("ATLANTIS") && refused_rows.zh.contains("已导入的地区"));
     assert!(client.observations("dataSets/small").await.is_empty());
     assert_eq!(client.data_set("small").await.revision, 0);
+    server.stop().await;
+}
+
+async fn every_fault_of_a_file_can_be_asked_for(world: World) {
+    let server = world.serve().await;
+    let mut client = server.client("统计员").await;
+    small(&mut client).await;
+    let mut nobody = client.named("");
+    let mut check = async |data_set: &str, rows: Vec<pb::ObservationRow>| {
+        use pb::check_observations_request::Content;
+        let message = |content| pb::CheckObservationsRequest {
+            content: Some(content),
+        };
+        let mut messages = vec![message(Content::Header(header(data_set)))];
+        messages.extend(rows.chunks(1_000).map(|chunk| {
+            let rows = chunk.to_vec();
+            message(Content::Rows(pb::ObservationRows { rows }))
+        }));
+        let stream = tokio_stream::iter(messages);
+        let mut answers = nobody.statistics.check_observations(stream).await?.into_inner();
+        let mut faults = Vec::new();
+        let mut revision = None;
+        while let Some(answer) = answers.message().await? {
+            faults.extend(answer.faults);
+            revision = revision.or(answer.revision);
+        }
+        Ok::<_, tonic::Status>((faults, revision))
+    };
+    // More than an error has room for, in file order.
+    let bad = (2..1_502).map(|line| row(line, "A", "people", &format!("{line}.5")));
+    let (faults, revision) = check("small", bad.collect()).await.unwrap();
+    assert_eq!((faults.len(), revision), (1_500, None));
+    for (fault, line) in faults.iter().zip(2..) {
+        assert_eq!(fault.field, format!("line {line}, column value"));
+        assert_eq!(fault.found, format!("{line}.5"));
+        let allowed = fault.allowed.as_ref().unwrap();
+        assert!(allowed.en.contains("0 to 1000000 person"), "{allowed:?}");
+        assert!(allowed.zh.contains("0 至 1000000 人"), "{allowed:?}");
+    }
+    // There is a limit on everything.
+    let bad = (2..12_003).map(|line| row(line, "A", "people", "x"));
+    let (faults, _) = check("small", bad.collect()).await.unwrap();
+    assert_eq!(faults.len(), 10_001);
+    assert_eq!(faults.last().unwrap().found, "2001 more like these");
+
+    let good = vec![row(2, "A", "people", "1"), row(3, "B", "people", "2")];
+    let (faults, would) = check("small", good.clone()).await.unwrap();
+    let would = would.unwrap();
+    assert!(faults.is_empty());
+    assert_eq!(
+        (would.added, would.name.as_str()),
+        (2, "dataSets/small/revisions/1")
+    );
+    let (_, elsewhere) = check("not-there-yet", good.clone()).await.unwrap();
+    assert_eq!(elsewhere.unwrap().added, 2);
+    assert_eq!(client.data_set("small").await.revision, 0);
+    assert_eq!(client.import("small", good).await.unwrap().digest, would.digest);
+    let misplaced = check("Not An Id", Vec::new()).await;
+    refused(misplaced).names("header.data_set");
     server.stop().await;
 }
 
