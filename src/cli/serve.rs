@@ -42,14 +42,15 @@ pub(super) async fn open(config: &Config) -> Result<App, Failure> {
 /// Serves until told to stop.
 pub(super) async fn serve(config: &Config) -> Result<(), Failure> {
     let app = open(config).await?;
+    // Before anybody can learn that the server is there, and ask it to stop.
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
     let address = config.server.address;
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| Failure::usage(format!("server.address {address}: {error} / 无法监听该地址")))?;
     let bound = listener.local_addr().map_err(Error::internal)?;
     tracing::info!(address = %bound, database = mask_password(&config.database.url), "serving");
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -592,7 +592,7 @@ async fn every_amount_is_explained_exactly(world: World) {
         ..Default::default()
     };
     let one = inner(client.allocations.explain_allocation(one).await);
-    assert_eq!(one.explanations, [yuzhou.clone()]);
+    assert_eq!(one.explanations.iter().collect::<Vec<_>>(), [yuzhou]);
     let stranger = pb::ExplainAllocationRequest {
         name: run.name.clone(),
         region: "regions/410000".to_owned(),

@@ -15,6 +15,7 @@ stories!(
     long_strings_get_a_short_answer,
     forged_page_tokens_are_refused,
     enums_out_of_range_are_refused,
+    a_method_that_is_not_there_is_refused_with_details,
 );
 
 /// Everything that changes something, as one person; the answers.
@@ -213,7 +214,8 @@ async fn everywhere(client: &mut Client, text: &str) -> Vec<(String, Result<(), 
     macro_rules! spoil {
         ($service:ident.$method:ident, $sound:expr, $($($field:ident).+),+ $(,)?) => {{
             $(
-                let mut request = $sound;
+                let sound = || $sound;
+                let mut request = sound();
                 request.$($field).+ = s();
                 let answer = client.$service.$method(request).await.map(drop);
                 answers.push((format!("{} {}", stringify!($method), stringify!($($field).+)), answer));
@@ -702,7 +704,8 @@ async fn forged_page_tokens_are_refused(world: World) {
     };
     macro_rules! forged {
         ($service:ident.$method:ident, $first:expr) => {{
-            let mut request = $first;
+            let first = || $first;
+            let mut request = first();
             request.page_size = 1;
             let token = inner(client.$service.$method(request.clone()).await).next_page_token;
             assert!(!token.is_empty(), stringify!($method));
@@ -781,6 +784,30 @@ async fn enums_out_of_range_are_refused(world: World) {
             ..xuchang_request("f")
         };
         refused(client.create(request).await).names("year");
+    }
+    server.stop().await;
+}
+
+async fn a_method_that_is_not_there_is_refused_with_details(world: World) {
+    let server = world.serve().await;
+    let channel = crate::harness::channel(server.address).await;
+    for (path, reason) in [
+        ("/incentivefund.v1.AllocationService/PayMeTwice", "NO_SUCH_METHOD"),
+        (
+            "/incentivefund.v2.AllocationService/GetAllocation",
+            "NO_SUCH_METHOD",
+        ),
+    ] {
+        let mut client = tonic::client::Grpc::new(channel.clone());
+        client.ready().await.unwrap();
+        let codec = tonic_prost::ProstCodec::<pb::GetAllocationRequest, pb::GetAllocationResponse>::default();
+        let request = Request::new(pb::GetAllocationRequest::default());
+        let path = path.parse().unwrap();
+        let refusal = refused(client.unary(request, path, codec).await);
+        assert_eq!(
+            (refusal.code, refusal.reason.as_str()),
+            (Code::Unimplemented, reason)
+        );
     }
     server.stop().await;
 }

@@ -87,7 +87,7 @@ async fn formulas_are_kept_by_revision(world: World) {
         ..list
     };
     let page = inner(client.formulas.list_formulas(rest).await);
-    assert_eq!(page.formulas, [second.clone()]);
+    assert_eq!(page.formulas, vec![second.clone()]);
     assert_eq!(page.next_page_token, "");
 
     let list = pb::ListFormulaRevisionsRequest {

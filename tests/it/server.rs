@@ -557,7 +557,9 @@ async fn sigterm_finishes_what_was_begun(world: World) {
         }
         assert!(accepted < 100, "calls are still accepted");
     };
-    assert_eq!(late.code(), Code::Unavailable, "{late:?}");
+    // The client's library says one or the other when the connection closes under a call not yet sent.
+    let unsent = [Code::Unavailable, Code::Cancelled];
+    assert!(unsent.contains(&late.code()), "{late:?}");
     for chunk in after.chunks(1_000) {
         slow.messages.send(rows_message(chunk.to_vec())).await.unwrap();
     }

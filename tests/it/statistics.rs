@@ -194,7 +194,7 @@ async fn indicators_are_listed_with_their_limits(world: World) {
             .list_indicators(pb::ListIndicatorsRequest::default())
             .await,
     );
-    assert_eq!(list.indicators, [exact.clone()]);
+    assert_eq!(list.indicators, vec![exact.clone()]);
     let crossed = pb::Indicator {
         minimum: "2".to_owned(),
         maximum: "1".to_owned(),
