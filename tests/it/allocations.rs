@@ -29,6 +29,7 @@ stories!(
     a_region_that_dropped_out_pays_its_advance_back,
     a_computation_equals_the_stored_run_and_stores_nothing,
     a_computation_names_its_inputs_once,
+    next_to_nothing_is_a_component_too,
     cdbg_worked_by_hand,
     runs_are_listed_newest_first,
     an_old_data_set_revision_can_be_used,
@@ -1090,6 +1091,33 @@ async fn a_computation_names_its_inputs_once(world: World) {
     let explained = inner(client.allocations.compute_allocation(twice).await).explanations;
     let explained: Vec<&str> = explained.iter().map(|e| e.region.as_str()).collect();
     assert_eq!(explained, ["regions/A", "regions/B"]);
+    server.stop().await;
+}
+
+async fn next_to_nothing_is_a_component_too(world: World) {
+    let server = world.serve().await;
+    let mut client = server.client("").await;
+    // Adams gives every region with a score at least a unit, however little it is due.
+    let mut document = share_by("f", "weight");
+    document.rounding.get_or_insert_default().method = "adams".to_owned();
+    let request = pb::ComputeAllocationRequest {
+        document: Some(document),
+        regions: vec![region("A"), region("B")],
+        indicators: vec![indicator("weight", "ratio")],
+        observations: vec![
+            row(2, "A", "weight", "0.0000000000000000000000000001"),
+            row(3, "B", "weight", "1"),
+        ],
+        pool: "1.00".to_owned(),
+        year: 2024,
+        ..Default::default()
+    };
+    let computed = inner(client.allocations.compute_allocation(request).await);
+    let run = computed.allocation.unwrap();
+    adds_up(&run);
+    assert_eq!(run.lines[0].amount, "0.01");
+    assert_eq!(run.lines[0].components, ["0.01"]);
+    assert_eq!(run.lines[0].bounds_adjustment, "0.00");
     server.stop().await;
 }
 

@@ -85,6 +85,7 @@ fn whole_columns(paid: &[Fraction], total: i64) -> Vec<i64> {
 }
 
 /// Exact amounts in multiples of 2^-64, rounded down: near enough for a table, and the same on every machine.
+/// Only an amount of exactly zero is zero, since a divisor method may give any other a unit.
 fn fixed_point(part: &Part, rows: usize) -> Vec<u128> {
     let exactly = |row: usize| {
         let Fraction {
@@ -100,7 +101,9 @@ fn fixed_point(part: &Part, rows: usize) -> Vec<u128> {
         Enclosure::UNKNOWN => exactly(row),
         enclosure => enclosure.low,
     };
-    (0..rows).map(near).collect()
+    (0..rows)
+        .map(|row| near(row).max(u128::from(!part.is_zero(row))))
+        .collect()
 }
 
 const FRACTION: u128 = (1 << PLACES) - 1;
