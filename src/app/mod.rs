@@ -4,6 +4,7 @@
 //! with the record of its `request_id`; a conflict with another transaction runs it again.
 
 pub mod allocations;
+mod books;
 pub mod clock;
 pub mod computation;
 pub mod formulas;

@@ -3,6 +3,8 @@
 use crate::domain::allocation::{FundId, Signature, State};
 use crate::domain::digest::Digest;
 use crate::domain::formula::Document;
+use crate::domain::ledger::Head;
+use crate::domain::money::Money;
 use crate::domain::statistics::{DataSetId, Snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -90,4 +92,40 @@ pub struct RunFilter {
     pub fund: Option<FundId>,
     /// Only in this state.
     pub state: Option<State>,
+}
+
+/// A fund's journal at its end, and what is counted within the fund.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FundHead {
+    /// Counted from 1 over all funds of the database; part of payment references.
+    pub ordinal: u64,
+    /// The end of the journal.
+    pub journal: Head,
+    /// Number of the last change.
+    pub changes: u64,
+    /// Number of the last claim.
+    pub claims: u64,
+    /// Number of the last payment batch.
+    pub batches: u64,
+}
+
+/// Something that happened in a fund: a line of its history, and what a watcher is sent.
+///
+/// It holds no personal data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Counted from 1 within the fund, without gaps, in the order of commits.
+    pub number: u64,
+    /// Who and when.
+    pub signed: Signature,
+    /// What happened, such as `claim.approved`.
+    pub kind: String,
+    /// To which resource.
+    pub resource: String,
+    /// The state of the resource after it.
+    pub state: String,
+    /// The amount that it is about; zero where there is none.
+    pub amount: Money,
+    /// A note of the person who acted; may be empty.
+    pub note: String,
 }

@@ -3,12 +3,14 @@
 //! All work happens in a transaction, [`Tx`]. A use case begins one, loads, asks the domain, stores
 //! and commits; [`retrying`] repeats the whole of it where another change came in between.
 
+mod block;
 mod catalog;
 mod convert;
 mod data_sets;
 mod entity;
 mod error;
 mod formulas;
+mod ledger;
 mod observations;
 mod options;
 mod requests;
@@ -145,6 +147,25 @@ impl Store {
         Ok(Tx {
             db,
             mode: Mode::Write { _turn: writer },
+        })
+    }
+
+    /// Begins to post to the ledger. Every posting locks the end of its fund's journal first
+    /// ([`Tx::fund_heads`]), so postings to a fund come one after another and each sees what those before
+    /// it did; nothing is gained by the database watching for conflicts as well.
+    pub async fn begin_posting(&self) -> Result<Tx, Error> {
+        if self.db.get_database_backend() != DbBackend::Postgres {
+            return self.begin_write().await;
+        }
+        let options = TransactionOptions {
+            isolation_level: Some(IsolationLevel::ReadCommitted),
+            access_mode: Some(AccessMode::ReadWrite),
+            sqlite_transaction_mode: None,
+        };
+        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        Ok(Tx {
+            db,
+            mode: Mode::Write { _turn: None },
         })
     }
 
