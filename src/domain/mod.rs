@@ -6,6 +6,7 @@
 
 pub mod allocation;
 pub mod apportion;
+pub mod claim;
 pub mod digest;
 pub mod error;
 pub mod exact;
