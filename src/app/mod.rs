@@ -7,9 +7,11 @@ pub mod allocations;
 mod books;
 pub mod clock;
 pub mod computation;
+pub mod desk;
 pub mod formulas;
 pub mod records;
 pub mod statistics;
+pub mod vault;
 
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Violation};

@@ -1,12 +1,17 @@
 //! What the use cases keep in the store, beside the domain's own types.
 
+use super::vault::Sealed;
 use crate::domain::allocation::{FundId, Signature, State};
+use crate::domain::claim::ClaimId;
 use crate::domain::digest::Digest;
 use crate::domain::formula::Document;
 use crate::domain::ledger::Head;
 use crate::domain::money::Money;
+use crate::domain::region::RegionCode;
 use crate::domain::statistics::{DataSetId, Snapshot};
+use crate::domain::subsidy::ProgrammeCode;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A named collection of observations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,4 +133,62 @@ pub struct Change {
     pub amount: Money,
     /// A note of the person who acted; may be empty.
     pub note: String,
+}
+
+/// Something that is subsidised once only: a person, a home.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OnceKey {
+    /// What it is, with the period it holds for, such as `household` or `pupil 2025`.
+    pub kind: String,
+    /// The keyed hash.
+    pub hash: String,
+    /// The id of the key that hashed it.
+    pub lookup_key: String,
+}
+
+/// What a claim was assessed from, and who it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimMaterial {
+    /// Facts by code.
+    pub facts: BTreeMap<String, String>,
+    /// Kinds of the documents handed in.
+    pub documents: Vec<String>,
+    /// The personal data.
+    pub sealed: Sealed,
+    /// What the claim takes.
+    pub keys: Vec<OnceKey>,
+}
+
+/// An objection to a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objection {
+    /// The claim.
+    pub claim: ClaimId,
+    /// Counted from 1 within the claim.
+    pub number: u32,
+    /// `open`, `upheld` or `dismissed`.
+    pub state: String,
+    /// What was said, sealed: it may name people.
+    pub sealed: Sealed,
+    /// Who noted it.
+    pub raised: Signature,
+    /// Who resolved it.
+    pub resolved: Option<Signature>,
+    /// Why it was resolved so.
+    pub resolution: String,
+}
+
+/// Which claims to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClaimFilter {
+    /// Only of this region.
+    pub region: Option<RegionCode>,
+    /// Only of this programme.
+    pub programme: Option<ProgrammeCode>,
+    /// Only in this state.
+    pub state: Option<crate::domain::claim::State>,
+    /// Only in this batch.
+    pub batch: Option<u64>,
+    /// In the order of the waiting list instead of by number.
+    pub by_waiting: bool,
 }

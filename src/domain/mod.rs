@@ -8,6 +8,7 @@ pub mod allocation;
 pub mod apportion;
 pub mod claim;
 pub mod digest;
+pub mod disbursement;
 pub mod error;
 pub mod exact;
 pub mod formula;

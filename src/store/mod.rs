@@ -5,6 +5,7 @@
 
 mod block;
 mod catalog;
+mod claims;
 mod convert;
 mod data_sets;
 mod entity;
@@ -13,6 +14,7 @@ mod formulas;
 mod ledger;
 mod observations;
 mod options;
+mod payments;
 mod requests;
 mod retry;
 mod runs;

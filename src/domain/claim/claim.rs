@@ -121,7 +121,11 @@ impl Claim {
         }
         self.begin_notice(today)?;
         self.waiting = 0;
-        let postings = self.move_parts(|state| state == PartState::Free, Event::Reserve, PartState::Reserved);
+        let postings = self.move_parts(
+            |state| state == PartState::Free,
+            Event::Reserve,
+            PartState::Reserved,
+        );
         self.enter(State::Reserved);
         postings
     }
@@ -318,7 +322,11 @@ impl Claim {
             .into_iter()
             .filter(|state| state.allows(action))
             .collect();
-        let codes = from.iter().map(|state| state.code()).collect::<Vec<_>>().join(" or ");
+        let codes = from
+            .iter()
+            .map(|state| state.code())
+            .collect::<Vec<_>>()
+            .join(" or ");
         let names = from.iter().map(|state| state.zh()).collect::<Vec<_>>().join("或");
         Err(self.state_error(
             "CLAIM_STATE",
@@ -326,10 +334,7 @@ impl Claim {
                 "is {} and cannot be {en}: only one that is {codes} can",
                 self.state
             ),
-            &format!(
-                "当前为“{}”,不能{zh};只有“{names}”的申请可以{zh}",
-                self.state.zh()
-            ),
+            &format!("当前为“{}”,不能{zh};只有“{names}”的申请可以{zh}", self.state.zh()),
         ))
     }
 
@@ -366,7 +371,10 @@ impl Claim {
         let days = time::Duration::days(i64::from(self.notice.days) - 1);
         self.notice.from = Some(today);
         self.notice.until = Some(today.checked_add(days).ok_or_else(|| {
-            Error::internal(format!("a notice of {} days ends beyond the calendar", self.notice.days))
+            Error::internal(format!(
+                "a notice of {} days ends beyond the calendar",
+                self.notice.days
+            ))
         })?);
         Ok(())
     }

@@ -69,7 +69,10 @@ fn an_upheld_objection_frees_the_money() {
     claim.reserve(by("approver"), TODAY).unwrap();
     claim.object().unwrap();
     let released = claim.resolve_objection(true).unwrap();
-    assert_eq!(released.iter().map(|posting| posting.amount).sum::<Money>(), yuan(100));
+    assert_eq!(
+        released.iter().map(|posting| posting.amount).sum::<Money>(),
+        yuan(100)
+    );
     assert_eq!(claim.state, State::Rejected);
 }
 
