@@ -14,4 +14,5 @@ pub mod identity;
 pub mod money;
 pub mod region;
 pub mod statistics;
+pub mod subsidy;
 pub mod unit;
