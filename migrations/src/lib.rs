@@ -8,6 +8,7 @@ mod m0002_data_sets;
 mod m0003_formulas;
 mod m0004_allocations;
 mod m0005_requests;
+mod m0007_policies;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{DatabaseConnection, EntityTrait};
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_formulas::Migration),
             Box::new(m0004_allocations::Migration),
             Box::new(m0005_requests::Migration),
+            Box::new(m0007_policies::Migration),
         ]
     }
 }

@@ -11,6 +11,7 @@ mod error;
 mod formulas;
 mod observations;
 mod options;
+mod policies;
 mod requests;
 mod retry;
 mod runs;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use observations::ObservationFilter;
 pub use options::StoreOptions;
+pub use policies::RuleDocument;
 pub use retry::retrying;
 
 use crate::domain::error::Error;

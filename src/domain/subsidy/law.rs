@@ -108,6 +108,17 @@ impl DeedTaxLaw {
         })
     }
 
+    /// A law without rates, for programmes that have no deed tax.
+    pub fn empty() -> Self {
+        let document = DeedTaxLawDocument::default();
+        Self {
+            digest: document.digest(),
+            revision: 0,
+            document,
+            rates: Vec::new(),
+        }
+    }
+
     /// The same law as the revision that it is stored as.
     #[must_use]
     pub fn with_revision(mut self, revision: u32) -> Self {
