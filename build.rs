@@ -2,7 +2,15 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 5] = ["money", "region", "statistics", "formula", "allocation"];
+const PROTOS: [&str; 7] = [
+    "money",
+    "region",
+    "statistics",
+    "formula",
+    "allocation",
+    "policy",
+    "subsidy",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files: Vec<String> = PROTOS

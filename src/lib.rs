@@ -9,6 +9,7 @@ pub mod config;
 pub mod domain;
 pub mod grpc;
 pub mod report;
+pub mod shipped;
 pub mod store;
 pub mod tabular;
 pub mod telemetry;

@@ -9,7 +9,9 @@ pub mod clock;
 pub mod computation;
 pub mod desk;
 pub mod formulas;
+pub mod policies;
 pub mod records;
+pub mod rules;
 pub mod statistics;
 pub mod vault;
 
@@ -25,6 +27,7 @@ use serde::de::DeserializeOwned;
 #[derive(Clone)]
 pub struct App {
     store: Store,
+    rules: rules::RulesCache,
 }
 
 /// How a mutation is to be carried out.
@@ -46,7 +49,10 @@ const MAX_REQUEST_ID: usize = 64;
 impl App {
     /// The use cases over `store`.
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self {
+            store,
+            rules: rules::RulesCache::default(),
+        }
     }
 
     /// The store.

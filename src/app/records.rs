@@ -9,7 +9,7 @@ use crate::domain::ledger::Head;
 use crate::domain::money::Money;
 use crate::domain::region::RegionCode;
 use crate::domain::statistics::{DataSetId, Snapshot};
-use crate::domain::subsidy::ProgrammeCode;
+use crate::domain::subsidy::{PolicyDocument, ProgrammeCode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -71,6 +71,43 @@ pub struct FormulaRevision {
     pub document: Document,
     /// Who created it.
     pub created: Signature,
+}
+
+/// An immutable revision of a programme or of the deed-tax law.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleRevision<D> {
+    /// Counted from 1 within the document's id.
+    pub revision: u32,
+    /// Digest of the document.
+    pub digest: Digest,
+    /// The document.
+    pub document: D,
+    /// Who created it.
+    pub created: Signature,
+}
+
+/// An immutable revision of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyRevision {
+    /// Counted from 1 within the policy's id.
+    pub revision: u32,
+    /// Digest of the document.
+    pub digest: Digest,
+    /// The document.
+    pub document: PolicyDocument,
+    /// The revision of the programme that it was checked against, and is applied with.
+    pub programme_revision: u32,
+    /// Who created it.
+    pub created: Signature,
+}
+
+/// Which policies to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PolicyFilter {
+    /// Only of this region itself.
+    pub region: Option<RegionCode>,
+    /// Only of this programme.
+    pub programme: Option<ProgrammeCode>,
 }
 
 /// The answer to a mutation, kept so that a repeated request gets the same one.

@@ -56,6 +56,9 @@ mutation_messages!(
     ApproveAllocationRequest,
     IssueAllocationRequest,
     SupersedeAllocationRequest,
+    CreatePolicyRequest,
+    ImportProgrammesRequest,
+    ImportDeedTaxLawRequest,
 );
 
 impl Gate {

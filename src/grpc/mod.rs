@@ -6,9 +6,11 @@ pub mod convert;
 mod formula;
 mod gate;
 mod page;
+mod policy;
 pub mod server;
 mod statistics;
 pub mod status;
+mod subsidy;
 
 pub use gate::{PRINCIPAL_KEY, encode_principal};
 

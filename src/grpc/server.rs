@@ -5,9 +5,11 @@
 use super::gate::Gate;
 use super::pb::allocation_service_server::AllocationServiceServer;
 use super::pb::formula_service_server::FormulaServiceServer;
+use super::pb::policy_service_server::PolicyServiceServer;
 use super::pb::statistics_service_server::StatisticsServiceServer;
+use super::pb::subsidy_service_server::SubsidyServiceServer;
 use super::status::with_details;
-use super::{DESCRIPTORS, allocation, formula, statistics};
+use super::{DESCRIPTORS, allocation, formula, policy, statistics, subsidy};
 use crate::app::App;
 use crate::domain::error::Error;
 use std::time::Duration;
@@ -113,11 +115,13 @@ pub async fn serve(
     result
 }
 
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 6] = [
     "",
     "incentivefund.v1.StatisticsService",
     "incentivefund.v1.FormulaService",
     "incentivefund.v1.AllocationService",
+    "incentivefund.v1.PolicyService",
+    "incentivefund.v1.SubsidyService",
 ];
 
 fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
@@ -134,6 +138,14 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
         app: app.clone(),
         gate: gate.clone(),
     };
+    let policies = policy::Policies {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
+    let subsidies = subsidy::Subsidies {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
     Routes::new(
         StatisticsServiceServer::new(statistics)
             .max_decoding_message_size(bytes)
@@ -141,6 +153,8 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
     )
     .add_service(FormulaServiceServer::new(formulas).max_decoding_message_size(bytes))
     .add_service(AllocationServiceServer::new(allocations).max_decoding_message_size(bytes))
+    .add_service(PolicyServiceServer::new(policies).max_decoding_message_size(bytes))
+    .add_service(SubsidyServiceServer::new(subsidies).max_decoding_message_size(bytes))
 }
 
 /// A channel to the services in this process, over a pipe in memory.

@@ -15,6 +15,7 @@ mod ledger;
 mod observations;
 mod options;
 mod payments;
+mod policies;
 mod requests;
 mod retry;
 mod runs;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use observations::ObservationFilter;
 pub use options::StoreOptions;
+pub use policies::RuleDocument;
 pub use retry::retrying;
 
 use crate::domain::error::Error;

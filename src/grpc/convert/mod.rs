@@ -1,8 +1,10 @@
 //! Messages to domain types and back.
 
 pub mod allocation;
+pub mod assessment;
 pub mod formula;
 pub mod names;
+pub mod policy;
 pub mod statistics;
 
 use super::pb;

@@ -1,11 +1,13 @@
 //! Resource names: `collection/id`, and `collection/id/revisions/n`.
 
 use crate::app::formulas::FormulaId;
+use crate::app::policies::PolicyName;
 use crate::app::statistics::AsOf;
 use crate::domain::allocation::{FundId, RunId};
 use crate::domain::error::Violation;
 use crate::domain::region::RegionCode;
 use crate::domain::statistics::{DataSetId, IndicatorCode};
+use crate::domain::subsidy::{PolicyId, ProgrammeCode};
 
 fn parts<'n>(
     field: &str,
@@ -99,6 +101,49 @@ pub fn fund(field: &str, name: &str) -> Result<FundId, Violation> {
 /// `allocations/{id}`.
 pub fn allocation(field: &str, name: &str) -> Result<RunId, Violation> {
     RunId::parse(field, parts(field, name, "allocations", false)?.0)
+}
+
+/// `policies/{id}`, the newest revision, or `policies/{id}/revisions/{n}`.
+pub fn policy(field: &str, name: &str) -> Result<PolicyName, Violation> {
+    let (id, revision) = parts(field, name, "policies", true)?;
+    Ok(PolicyName {
+        id: PolicyId::parse(field, id)?,
+        revision,
+    })
+}
+
+/// `programmes/{code}`.
+pub fn programme(field: &str, name: &str) -> Result<ProgrammeCode, Violation> {
+    ProgrammeCode::parse(field, parts(field, name, "programmes", false)?.0)
+}
+
+/// `programmes/{code}`, or nothing.
+pub fn optional_programme(field: &str, name: &str) -> Result<Option<ProgrammeCode>, Violation> {
+    if name.is_empty() {
+        Ok(None)
+    } else {
+        programme(field, name).map(Some)
+    }
+}
+
+/// `deedTaxLaw`, the newest revision, or `deedTaxLaw/revisions/{n}`.
+pub fn deed_tax_law(field: &str, name: &str) -> Result<Option<u32>, Violation> {
+    if name == "deedTaxLaw" {
+        return Ok(None);
+    }
+    let number = name
+        .strip_prefix("deedTaxLaw/revisions/")
+        .and_then(|number| number.parse().ok())
+        .filter(|number| *number > 0);
+    number.map(Some).ok_or_else(|| {
+        let form = "deedTaxLaw or deedTaxLaw/revisions/N";
+        Violation::new(
+            field,
+            name,
+            format!("a resource name {form}"),
+            format!("资源名 {form}"),
+        )
+    })
 }
 
 #[cfg(test)]
