@@ -12,6 +12,8 @@ pub mod exact;
 pub mod formula;
 pub mod identity;
 pub mod money;
+pub mod payer;
+pub mod payment;
 pub mod region;
 pub mod statistics;
 pub mod unit;
