@@ -16,6 +16,7 @@ pub mod identity;
 pub mod ledger;
 pub mod money;
 pub mod payer;
+pub mod payment;
 pub mod region;
 pub mod statistics;
 pub mod subsidy;
