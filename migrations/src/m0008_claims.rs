@@ -24,6 +24,7 @@ impl MigrationTrait for Migration {
             .col(key(manager, "programme"))
             .col(text("policy"))
             .col(number("policy_revision"))
+            .col(number("law_revision"))
             .col(key(manager, "state"))
             .col(number("version"))
             .col(fen("amount_fen"))

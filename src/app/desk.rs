@@ -50,6 +50,8 @@ pub struct Submission {
     pub programme: ProgrammeCode,
     /// The policy it was assessed by, and its revision.
     pub policy: (String, u32),
+    /// The revision of the deed-tax law that the assessment used; 0 where it used none.
+    pub law_revision: u32,
     /// What each payer owes.
     pub parts: Vec<(Payer, Money)>,
     /// Days of public notice.
@@ -395,7 +397,7 @@ async fn attempt_all(
             } = &job.mutation;
             let key = (caller.as_str().to_owned(), request_id.clone());
             if let Some(stored) = answered.get(&key) {
-                replies.push(repeated(stored, job));
+                replies.push(repeated(stored, &job.mutation, job.method));
                 continue;
             }
             let signed = clock::sign(caller);
@@ -446,13 +448,44 @@ async fn answered(tx: &Tx, jobs: &[Job]) -> Result<HashMap<(String, String), Sto
         .collect())
 }
 
-fn repeated(stored: &StoredRequest, job: &Job) -> Result<Reply, Error> {
-    if stored.method != job.method || stored.body != job.mutation.body {
+fn repeated(stored: &StoredRequest, mutation: &Mutation, method: &str) -> Result<Reply, Error> {
+    if stored.method != method || stored.body != mutation.body {
         return Err(Error::RequestIdReused {
             request_id: stored.request_id.clone(),
         });
     }
     serde_json::from_str(&stored.response).map_err(Error::internal)
+}
+
+async fn answered_before(tx: &Tx, mutation: &Mutation, method: &str) -> Result<Option<Reply>, Error> {
+    check_request_id(&mutation.request_id)?;
+    if mutation.request_id.is_empty() {
+        return Ok(None);
+    }
+    let stored = tx.request(mutation.caller.as_str(), &mutation.request_id).await?;
+    stored
+        .map(|stored| repeated(&stored, mutation, method))
+        .transpose()
+}
+
+/// The answer that a call with one command got before.
+pub(super) async fn answered_one(tx: &Tx, mutation: &Mutation, method: &str) -> Result<Option<Claim>, Error> {
+    match answered_before(tx, mutation, method).await? {
+        Some(Reply::One(claim)) => Ok(Some(claim)),
+        _ => Ok(None),
+    }
+}
+
+/// The answer that a bulk call got before.
+pub(super) async fn answered_many(
+    tx: &Tx,
+    mutation: &Mutation,
+    method: &str,
+) -> Result<Option<Vec<Outcome>>, Error> {
+    match answered_before(tx, mutation, method).await? {
+        Some(Reply::Many(outcomes)) => Ok(Some(outcomes)),
+        _ => Ok(None),
+    }
 }
 
 type KeyName = (String, String, String);
@@ -768,6 +801,7 @@ impl<'a> Sheet<'a> {
             claim: claim.clone(),
             stored: None,
             material: Some(ClaimMaterial {
+                law_revision: submission.law_revision,
                 facts: submission.facts.clone(),
                 documents: submission.documents.clone(),
                 sealed,
@@ -1023,7 +1057,9 @@ impl<'a> Sheet<'a> {
     }
 }
 
-fn key_rows(keys: &[(ClaimId, ProgrammeCode, OnceKey)]) -> Vec<(&ClaimId, &ProgrammeCode, &OnceKey)> {
+pub(super) fn key_rows(
+    keys: &[(ClaimId, ProgrammeCode, OnceKey)],
+) -> Vec<(&ClaimId, &ProgrammeCode, &OnceKey)> {
     keys.iter()
         .map(|(id, programme, key)| (id, programme, key))
         .collect()
@@ -1088,7 +1124,8 @@ pub(super) fn no_claim(id: &ClaimId) -> Error {
     }
 }
 
-fn told<'a>(claim: &Claim, kind: &'a str, note: &'a str) -> Told<'a> {
+/// What is told about a change of a claim.
+pub(super) fn told<'a>(claim: &Claim, kind: &'a str, note: &'a str) -> Told<'a> {
     Told {
         kind,
         resource: claim.id.to_string(),

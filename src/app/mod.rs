@@ -5,6 +5,7 @@
 
 pub mod allocations;
 mod books;
+pub mod claims;
 pub mod clock;
 pub mod computation;
 pub mod desk;

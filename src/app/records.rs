@@ -186,6 +186,8 @@ pub struct OnceKey {
 /// What a claim was assessed from, and who it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimMaterial {
+    /// The revision of the deed-tax law that the assessment used; 0 where it used none.
+    pub law_revision: u32,
     /// Facts by code.
     pub facts: BTreeMap<String, String>,
     /// Kinds of the documents handed in.

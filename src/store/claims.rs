@@ -34,7 +34,7 @@ impl Tx {
         let rows = self
             .query_with(&id_rows(ids), |rows| {
                 format!(
-                    "SELECT c.fund, c.number, c.facts, c.documents, c.sealed, c.sealing_key, c.keys \
+                    "SELECT c.fund, c.number, c.law_revision, c.facts, c.documents, c.sealed, c.sealing_key, c.keys \
                      FROM {rows} AS r JOIN claim c ON c.fund = r.fund AND c.number = r.number"
                 )
             })
@@ -42,6 +42,7 @@ impl Tx {
         rows.iter()
             .map(|row| {
                 let material = ClaimMaterial {
+                    law_revision: count("claim.law_revision", get(row, "law_revision")?)?,
                     facts: from_json("claim.facts", &get::<String>(row, "facts")?)?,
                     documents: from_json("claim.documents", &get::<String>(row, "documents")?)?,
                     sealed: sealed(row)?,
@@ -61,6 +62,7 @@ impl Tx {
             "programme",
             "policy",
             "policy_revision#",
+            "law_revision#",
             "state",
             "version#",
             "amount_fen#",
@@ -89,6 +91,7 @@ impl Tx {
                 text(claim.programme.as_str()),
                 text(&claim.policy),
                 int(claim.policy_revision.into()),
+                int(material.law_revision.into()),
                 text(claim.state.code()),
                 int(claim.version.into()),
                 int(claim.amount.fen()),
@@ -182,6 +185,21 @@ impl Tx {
             format!(
                 "UPDATE claim AS c SET sealed = r.sealed, sealing_key = r.sealing_key FROM {rows} AS r \
                  WHERE c.fund = r.fund AND c.number = r.number"
+            )
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Replaces what claims say that they take.
+    pub async fn update_key_lists(&self, keys: &[(&ClaimId, &[OnceKey])]) -> Result<(), Error> {
+        let mut block = Block::new(["fund", "number#", "keys"]);
+        for &(id, keys) in keys {
+            block.row([text(id.fund.as_str()), number(id.number), text(json(&keys)?)]);
+        }
+        self.execute_with(&block, |rows| {
+            format!(
+                "UPDATE claim AS c SET keys = r.keys FROM {rows} AS r WHERE c.fund = r.fund AND c.number = r.number"
             )
         })
         .await

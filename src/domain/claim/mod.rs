@@ -2,10 +2,12 @@
 
 mod claim;
 mod part;
+mod personal;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use claim::{Claim, ClaimId, Notice, RETURN_BEYOND_PAID};
 pub use part::{Part, PartState};
+pub use personal::{Payee, Person, Personal};
 pub use state::{Action, State};
