@@ -6,3 +6,6 @@
 pub mod bank_table;
 pub mod pain001;
 pub mod results;
+
+#[cfg(test)]
+mod samples;

@@ -173,3 +173,41 @@ impl<W: Write> Elements<W> {
         self.event(Event::End(BytesEnd::new(name)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payment::samples::{batch, batch_of};
+
+    fn written(batch: &Batch) -> String {
+        let mut bytes = Vec::new();
+        write(batch, &mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn writes_what_was_agreed() {
+        let xml = written(&batch());
+        for part in [
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:pain.001.001.09\">",
+            "<MsgId>01975e0c7b6a7f21a6c1d0a5b3c4d5e6</MsgId>\n      <CreDtTm>2025-06-12T07:59:59+08:00</CreDtTm>\n      \
+             <NbOfTxs>3</NbOfTxs>\n      <CtrlSum>15000.51</CtrlSum>",
+            "<PmtInfId>01975e0c7b6a7f21a6c1d0a5b3c4d5e6-1</PmtInfId>",
+            "<PmtInfId>01975e0c7b6a7f21a6c1d0a5b3c4d5e6-2</PmtInfId>",
+            "<InstdAmt Ccy=\"CNY\">12000.50</InstdAmt>",
+            "<EndToEndId>RF93101C1</EndToEndId>",
+            "<Cd>CNAPS</Cd>",
+            "<MmbId>104100000004</MmbId>",
+            "<Ustrd>购房补贴 RF93101C1</Ustrd>",
+        ] {
+            assert!(xml.contains(part), "{part}\n{xml}");
+        }
+        assert_eq!(xml, written(&batch()));
+    }
+
+    #[test]
+    fn escapes_what_xml_keeps_for_itself() {
+        let xml = written(&batch_of("<张&三>]]>"));
+        assert!(xml.contains("<Nm>&lt;张&amp;三&gt;]]&gt;</Nm>"), "{xml}");
+    }
+}
