@@ -131,10 +131,11 @@ fn csv(block: &Block, total: Option<&Row<'_>>, encoding: Encoding) -> Result<Vec
     let mut push = |cells: &Row<'_>, field: &dyn Fn(&str) -> String| {
         record.clear();
         for (cell, name) in cells.iter().zip(FIELDS) {
-            match encode(cell, encoding) {
-                Some(bytes) => record.push_field(&bytes),
-                None => faults.add(|| unwritable(field(name))),
-            }
+            let bytes = encode(cell, encoding).unwrap_or_else(|| {
+                faults.add(|| unwritable(field(name)));
+                Cow::default()
+            });
+            record.push_field(&bytes);
         }
         writer.write_byte_record(&record)
     };
