@@ -6,6 +6,7 @@
 pub mod bank_table;
 pub mod pain001;
 pub mod results;
+mod xml;
 
 #[cfg(test)]
 mod samples;

@@ -2,7 +2,9 @@
 
 use crate::domain::money::Money;
 use crate::domain::payer::Payer;
-use crate::domain::payment::{Batch, BatchId, Block, Creditor, Debtor, Header, Instruction, Origin, Reference};
+use crate::domain::payment::{
+    Batch, BatchId, Block, Creditor, Debtor, Header, Instruction, Origin, Reference,
+};
 use time::{Date, Month};
 
 /// Two payments from the city and one from the county.
@@ -36,7 +38,12 @@ pub(super) fn batch_of(name: &str) -> Batch {
                 vec![
                     pay(101, Payer::City, "12000.50", name, "6222021234567890123"),
                     Instruction {
-                        creditor: creditor("O'Neill, \"A\"", "6217000010001234567", "中国银行", "104100000004"),
+                        creditor: creditor(
+                            "O'Neill, \"A\"",
+                            "6217000010001234567",
+                            "中国银行",
+                            "104100000004",
+                        ),
                         ..pay(102, Payer::City, "0.01", "李四", "6217000010001234567")
                     },
                 ],

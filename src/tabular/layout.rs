@@ -101,7 +101,15 @@ pub(super) const PAYMENT_RESULTS: Layout = Layout {
         ),
         column(
             Need::Required,
-            &["status", "状态", "结果", "处理结果", "处理状态", "交易状态", "交易结果"],
+            &[
+                "status",
+                "状态",
+                "结果",
+                "处理结果",
+                "处理状态",
+                "交易状态",
+                "交易结果",
+            ],
         ),
         column(
             Need::Optional,

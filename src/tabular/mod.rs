@@ -18,6 +18,7 @@ pub use rows::{indicators, observation_rows, regions};
 
 use crate::domain::error::{Faults, Violation};
 use layout::Layout;
+use std::borrow::Cow;
 
 /// Most bytes in a file.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -53,13 +54,7 @@ pub fn read(file_name: &str, bytes: &[u8]) -> Result<Sheet, Vec<Violation>> {
 
 /// Reads a file that is one of these kinds.
 fn read_as(kinds: &[&Layout], file_name: &str, bytes: &[u8]) -> Result<Sheet, Vec<Violation>> {
-    if bytes.len() > MAX_BYTES {
-        return Err(vec![file_violation(
-            format!("more than {MAX_BYTES} bytes"),
-            format!("at most {MAX_BYTES} bytes"),
-            format!("至多 {MAX_BYTES} 字节"),
-        )]);
-    }
+    check_size(bytes).map_err(|violation| vec![violation])?;
     let name = file_name.to_lowercase();
     let named_workbook = [".xlsx", ".xlsm"].iter().any(|end| name.ends_with(end));
     if bytes.starts_with(b"\xd0\xcf\x11\xe0") {
@@ -79,6 +74,23 @@ fn read_as(kinds: &[&Layout], file_name: &str, bytes: &[u8]) -> Result<Sheet, Ve
     }
     let text = encoding::decode(bytes).map_err(|violation| vec![violation])?;
     assemble(kinds, csv::rows(&text)?, Vec::new(), Width::Exact)
+}
+
+/// Decodes a file that is no table but text, within the same limit.
+pub(crate) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Violation> {
+    check_size(bytes)?;
+    encoding::decode(bytes)
+}
+
+fn check_size(bytes: &[u8]) -> Result<(), Violation> {
+    if bytes.len() > MAX_BYTES {
+        return Err(file_violation(
+            format!("more than {MAX_BYTES} bytes"),
+            format!("at most {MAX_BYTES} bytes"),
+            format!("至多 {MAX_BYTES} 字节"),
+        ));
+    }
+    Ok(())
 }
 
 /// A row that is not empty, with its line.

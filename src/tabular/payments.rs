@@ -72,7 +72,10 @@ mod tests {
         let rows = rows.unwrap_or_else(|faults| panic!("{faults:?}"));
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].line, rows[0].reference.as_str()), (3, "RF1"));
-        assert_eq!((rows[0].amount.as_str(), rows[0].status.as_str()), ("1.00", "成功"));
+        assert_eq!(
+            (rows[0].amount.as_str(), rows[0].status.as_str()),
+            ("1.00", "成功")
+        );
         assert_eq!(rows[0].reason, "");
     }
 
