@@ -41,7 +41,7 @@ fn faults(file_name: &str, text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn pairs<'f>(faults: &'f [(String, String)]) -> Vec<(&'f str, &'f str)> {
+fn pairs(faults: &[(String, String)]) -> Vec<(&str, &str)> {
     faults
         .iter()
         .map(|(field, found)| (field.as_str(), found.as_str()))
