@@ -2,6 +2,7 @@
 
 pub mod allocation;
 pub mod assessment;
+pub mod claim;
 pub mod formula;
 pub mod names;
 pub mod policy;
