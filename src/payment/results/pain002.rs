@@ -4,10 +4,12 @@
 
 use super::{Gathered, MAX_CODE, MAX_REASON, MAX_TRANSACTION, amount, text};
 use crate::domain::error::Violation;
+use crate::domain::money::Money;
 use crate::domain::payment::{BankResults, Outcome, PaymentResult};
 use crate::payment::xml::{Elements, Step};
 use crate::tabular;
 use quick_xml::events::BytesStart;
+use std::collections::HashSet;
 use time::format_description::well_known::{Iso8601, Rfc3339};
 use time::{Date, OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
@@ -111,6 +113,7 @@ struct Report {
     payment: Said,
     whole: Option<Outcome>,
     blocks: Vec<(String, Outcome)>,
+    block_ids: HashSet<String>,
     statuses: usize,
     gathered: Gathered,
 }
@@ -170,7 +173,11 @@ impl Report {
                 )
             });
         }
-        self.batch = self.identification(&said, "OrgnlMsgId");
+        let batch = self.identification(&said, "OrgnlMsgId");
+        if let Some(first) = &self.batch {
+            self.gathered.faults.add(|| again(line, "OrgnlMsgId", first));
+        }
+        self.batch = batch;
         if said
             .status
             .as_deref()
@@ -183,18 +190,21 @@ impl Report {
 
     fn end_block(&mut self) {
         let said = std::mem::take(&mut self.block);
-        let id = self.identification(&said, "OrgnlPmtInfId");
         self.statuses += usize::from(said.status.is_some());
-        if said.status.as_deref().is_none_or(|status| status == PARTS_DIFFER) {
+        let Some(id) = self.identification(&said, "OrgnlPmtInfId") else {
             return;
+        };
+        if !self.block_ids.insert(id.clone()) {
+            self.gathered
+                .faults
+                .add(|| again(said.line, "OrgnlPmtInfId", &id));
         }
-        let outcome = self.outcome(&said, "PmtInfSts");
-        if let (Some(id), Some(outcome)) = (id, outcome) {
-            if self.blocks.iter().any(|(other, _)| *other == id) {
-                self.gathered
-                    .faults
-                    .add(|| again(said.line, "OrgnlPmtInfId", &id));
-            }
+        if said
+            .status
+            .as_deref()
+            .is_some_and(|status| status != PARTS_DIFFER)
+            && let Some(outcome) = self.outcome(&said, "PmtInfSts")
+        {
             self.blocks.push((id, outcome));
         }
     }
@@ -237,7 +247,7 @@ impl Report {
         id
     }
 
-    fn amount(&mut self, said: &Said) -> Option<Option<crate::domain::money::Money>> {
+    fn amount(&mut self, said: &Said) -> Option<Option<Money>> {
         let Some(text) = &said.amount else {
             return Some(None);
         };

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::payer::Payer;
 use crate::domain::payment::{BatchId, Outcome};
 use encoding_rs::GB18030;
+use proptest::prelude::*;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use time::{Date, Month};
 
@@ -40,7 +41,7 @@ fn faults(file_name: &str, text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn pairs<'f>(faults: &'f [(String, String)]) -> Vec<(&'f str, &'f str)> {
+fn pairs(faults: &[(String, String)]) -> Vec<(&str, &str)> {
     faults
         .iter()
         .map(|(field, found)| (field.as_str(), found.as_str()))
@@ -330,6 +331,13 @@ fn reports_every_fault_of_a_report_with_its_line() {
             ("line 21, InstdAmt", "EUR"),
         ]
     );
+    let block = "<OrgnlPmtInfAndSts><OrgnlPmtInfId>batch-1</OrgnlPmtInfId></OrgnlPmtInfAndSts>";
+    let text = report("", "<PmtInfSts>PDNG</PmtInfSts>", "")
+        .replace("</CstmrPmtStsRpt>", &format!("{block}</CstmrPmtStsRpt>"));
+    assert_eq!(
+        pairs(&faults("r.xml", &text)),
+        [("line 6, OrgnlPmtInfId", "batch-1 again")]
+    );
     let empty = report("", "", "");
     assert_eq!(pairs(&faults("r.xml", &empty)), [("file", "no status")]);
 }
@@ -392,4 +400,34 @@ fn takes_nothing_of_a_report_that_was_cut_short() {
             .starts_with("the end of the file in /Document/CstmrPmtStsRpt"),
         "{found:?}"
     );
+}
+
+proptest! {
+    /// Whatever happens to a file on its way, reading it ends, and what is personal stays in it.
+    #[test]
+    fn reads_or_refuses_a_damaged_file(
+        xml in any::<bool>(),
+        damages in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..3), 1..6),
+    ) {
+        let text = if xml {
+            let payments = payment("RF24123C1", "<TxSts>RJCT</TxSts><StsRsnInf><AddtlInf>张三</AddtlInf></StsRsnInf>");
+            report("<GrpSts>PART</GrpSts>", "", &payments)
+        } else {
+            rows()
+        };
+        let mut bytes = text.into_bytes();
+        for (at, byte, kind) in damages {
+            let at = at.index(bytes.len());
+            match kind {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                _ => {
+                    bytes.remove(at);
+                }
+            }
+        }
+        if let Err(faults) = read("r", &bytes) {
+            prop_assert!(!faults.is_empty());
+        }
+    }
 }
