@@ -20,3 +20,4 @@ mod python;
 mod reference;
 mod server;
 mod statistics;
+mod subsidies;

@@ -204,7 +204,7 @@ fn in_force(policy: &CheckedPolicy, facts: &Facts) -> ClauseOutcome {
     let shown = date.map(format_date).unwrap_or_default();
     let from = format_date(policy.valid_from);
     let (to_en, to_zh) = policy.valid_to.map_or_else(
-        || (" on".to_owned(), "起".to_owned()),
+        || (" on".to_owned(), " 起".to_owned()),
         |last| {
             (
                 format!(" to {}", format_date(last)),

@@ -185,7 +185,7 @@ impl Fact {
                         format!("{text}{gap}{unit}")
                     }
                 };
-                Bilingual::new(with(&self.unit.en, " "), with(&self.unit.zh, ""))
+                Bilingual::new(with(&self.unit.en, " "), with(&self.unit.zh, " "))
             }
             FactValue::Date(date) => Bilingual::new(format_date(*date), format_date(*date)),
             FactValue::Bool(true) => Bilingual::new("yes", "是"),

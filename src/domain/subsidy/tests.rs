@@ -126,7 +126,7 @@ fn says_why_and_how_much() {
     assert!(!assessment.caps[0].applied && assessment.caps[1].applied);
     assert_eq!(
         assessment.benefits[0].steps[1].zh,
-        "建筑面积 88.5平方米 × 200 元/平方米 = 17700 元"
+        "建筑面积 88.5 平方米 × 200 元/平方米 = 17700 元"
     );
     assert_eq!(assessment.documents_missing.len(), 3);
     assert!(!assessment.is_payable());
