@@ -1,12 +1,15 @@
 //! The command line: one file a command, all over the gRPC services, on a server or in this process.
 
 mod allocate;
+mod assess;
+mod claim;
 mod client;
 mod explain;
 mod files;
 mod formula;
 mod import;
 mod output;
+mod policy;
 mod runs;
 mod serve;
 mod tables;
@@ -67,6 +70,16 @@ enum Command {
         #[command(subcommand)]
         command: formula::FormulaCommand,
     },
+    /// Checks, stores and shows subsidy policies, programmes and the law's deed-tax rates
+    Policy {
+        #[command(subcommand)]
+        command: policy::PolicyCommand,
+    },
+    /// Assesses claims
+    Claim {
+        #[command(subcommand)]
+        command: claim::ClaimCommand,
+    },
     /// Computes an allocation, prints it, and keeps it as a draft
     Allocate(Box<allocate::AllocateArguments>),
     /// Explains the amounts of an allocation
@@ -118,6 +131,8 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         } => output::text(&config.to_masked_toml()?),
         Command::Import { command } => import::run(command, connect().await?).await,
         Command::Formula { command } => formula::run(command, connect().await?).await,
+        Command::Policy { command } => policy::run(command, connect().await?).await,
+        Command::Claim { command } => claim::run(command, connect().await?).await,
         Command::Allocate(arguments) => allocate::run(*arguments, connect().await?).await,
         Command::Explain(arguments) => explain::run(arguments, connect().await?).await,
         Command::Runs { command } => runs::run(command, connect().await?).await,

@@ -9,7 +9,9 @@ use incentive_fund::grpc::convert::statistics::{from_indicator, from_region, fro
 use incentive_fund::grpc::pb;
 use incentive_fund::grpc::pb::allocation_service_client::AllocationServiceClient;
 use incentive_fund::grpc::pb::formula_service_client::FormulaServiceClient;
+use incentive_fund::grpc::pb::policy_service_client::PolicyServiceClient;
 use incentive_fund::grpc::pb::statistics_service_client::StatisticsServiceClient;
+use incentive_fund::grpc::pb::subsidy_service_client::SubsidyServiceClient;
 use incentive_fund::grpc::server::{Limits, serve};
 use incentive_fund::grpc::{PRINCIPAL_KEY, encode_principal};
 use incentive_fund::store::{Store, StoreOptions};
@@ -232,6 +234,8 @@ pub struct Client {
     pub statistics: StatisticsServiceClient<Identified>,
     pub formulas: FormulaServiceClient<Identified>,
     pub allocations: AllocationServiceClient<Identified>,
+    pub policies: PolicyServiceClient<Identified>,
+    pub subsidies: SubsidyServiceClient<Identified>,
 }
 
 /// A new id for a mutation.
@@ -248,7 +252,9 @@ impl Client {
             channel,
             statistics: StatisticsServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             formulas: FormulaServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
-            allocations: AllocationServiceClient::new(service).max_decoding_message_size(usize::MAX),
+            allocations: AllocationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            policies: PolicyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            subsidies: SubsidyServiceClient::new(service).max_decoding_message_size(usize::MAX),
         }
     }
 

@@ -21,3 +21,4 @@ mod python;
 mod reference;
 mod server;
 mod statistics;
+mod subsidies;
