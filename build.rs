@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 5] = ["money", "region", "statistics", "formula", "allocation"];
+const PROTOS: [&str; 6] = ["money", "region", "statistics", "formula", "allocation", "ledger"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files: Vec<String> = PROTOS

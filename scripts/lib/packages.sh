@@ -38,3 +38,8 @@ apt_install() {
 ensure_c_compiler() {
   command -v cc >/dev/null || apt_install "C compiler" gcc libc6-dev
 }
+
+# The ledger's journal is checked by a program that isn't ours.
+ensure_hledger() {
+  command -v hledger >/dev/null || apt_install hledger hledger
+}

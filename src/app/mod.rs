@@ -8,6 +8,8 @@ mod books;
 pub mod clock;
 pub mod computation;
 pub mod formulas;
+mod issuing;
+pub mod ledger;
 pub mod records;
 pub mod statistics;
 
@@ -36,6 +38,13 @@ pub struct Mutation {
     pub body: Digest,
     /// Checks everything and stores nothing.
     pub validate_only: bool,
+}
+
+/// Which kind of transaction a mutation runs in.
+#[derive(Debug, Clone, Copy)]
+enum Begin {
+    Write,
+    Posting,
 }
 
 /// Longest `request_id`.
@@ -75,10 +84,39 @@ impl App {
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = Result<(Tx, T), Error>>,
     {
+        self.once(mutation, method, Begin::Write, work).await
+    }
+
+    /// As [`App::mutate`], in a transaction that posts ([`Store::begin_posting`]): `work` locks the ends of
+    /// its funds' journals before it reads anything that it decides on.
+    async fn posting<T, F, Fut>(&self, mutation: &Mutation, method: &'static str, work: F) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<(Tx, T), Error>>,
+    {
+        self.once(mutation, method, Begin::Posting, work).await
+    }
+
+    async fn once<T, F, Fut>(
+        &self,
+        mutation: &Mutation,
+        method: &'static str,
+        begin: Begin,
+        work: F,
+    ) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<(Tx, T), Error>>,
+    {
         check_request_id(&mutation.request_id)?;
         let caller = mutation.caller.as_str();
         retrying(|| async {
-            let tx = self.store.begin_write().await?;
+            let tx = match begin {
+                Begin::Write => self.store.begin_write().await?,
+                Begin::Posting => self.store.begin_posting().await?,
+            };
             if !mutation.request_id.is_empty()
                 && let Some(stored) = tx.request(caller, &mutation.request_id).await?
             {

@@ -5,6 +5,7 @@ mod allocation;
 pub mod convert;
 mod formula;
 mod gate;
+mod ledger;
 mod page;
 pub mod server;
 mod statistics;

@@ -5,9 +5,10 @@
 use super::gate::Gate;
 use super::pb::allocation_service_server::AllocationServiceServer;
 use super::pb::formula_service_server::FormulaServiceServer;
+use super::pb::ledger_service_server::LedgerServiceServer;
 use super::pb::statistics_service_server::StatisticsServiceServer;
 use super::status::with_details;
-use super::{DESCRIPTORS, allocation, formula, statistics};
+use super::{DESCRIPTORS, allocation, formula, ledger, statistics};
 use crate::app::App;
 use crate::domain::error::Error;
 use std::time::Duration;
@@ -76,8 +77,10 @@ pub async fn serve(
         .add_service(reflection_v1alpha);
     let watching = watch.abort_handle();
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+    let streams = gate.clone();
     let announce = async move {
         stop.await;
+        streams.stop();
         // The watch must not call the services healthy again.
         watching.abort();
         for service in SERVICES {
@@ -113,11 +116,12 @@ pub async fn serve(
     result
 }
 
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
     "",
     "incentivefund.v1.StatisticsService",
     "incentivefund.v1.FormulaService",
     "incentivefund.v1.AllocationService",
+    "incentivefund.v1.LedgerService",
 ];
 
 fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
@@ -134,6 +138,10 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
         app: app.clone(),
         gate: gate.clone(),
     };
+    let ledgers = ledger::Ledgers {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
     Routes::new(
         StatisticsServiceServer::new(statistics)
             .max_decoding_message_size(bytes)
@@ -141,6 +149,7 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
     )
     .add_service(FormulaServiceServer::new(formulas).max_decoding_message_size(bytes))
     .add_service(AllocationServiceServer::new(allocations).max_decoding_message_size(bytes))
+    .add_service(LedgerServiceServer::new(ledgers).max_decoding_message_size(bytes))
 }
 
 /// A channel to the services in this process, over a pipe in memory.

@@ -79,6 +79,21 @@ pub(super) const INDICATORS: Layout = Layout {
     ],
 };
 
+/// Quota to assign to programmes, a line each.
+pub(super) const QUOTA: Layout = Layout {
+    columns: &[
+        column(
+            Need::Required,
+            &["region", "地区", "地区代码", "行政区划", "行政区划代码", "county"],
+        ),
+        column(Need::Ignored, &["region_name", "地区名称"]),
+        column(Need::Required, &["programme", "项目", "项目代码"]),
+        column(Need::Optional, &["payer", "资金来源", "资金级次"]),
+        column(Need::Required, &["amount", "金额", "金额(元)"]),
+        column(Need::Ignored, &["note", "备注"]),
+    ],
+};
+
 /// A heading as it is compared.
 fn canonical(heading: &str) -> String {
     half_width(heading).trim().to_ascii_lowercase()
@@ -87,7 +102,7 @@ fn canonical(heading: &str) -> String {
 /// Which of the first rows is the header: the first that has every required column of some kind of
 /// file; else, so that the error can name what is missing, the one with most known headings.
 pub(super) fn header_position(rows: &[Row]) -> Option<usize> {
-    let layouts = [&OBSERVATIONS, &REGIONS, &INDICATORS];
+    let layouts = [&OBSERVATIONS, &REGIONS, &INDICATORS, &QUOTA];
     let complete = |(_, cells): &Row| layouts.iter().any(|layout| layout.is_complete(cells));
     let known = |(_, cells): &Row| {
         layouts

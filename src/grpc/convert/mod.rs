@@ -2,6 +2,7 @@
 
 pub mod allocation;
 pub mod formula;
+pub mod ledger;
 pub mod names;
 pub mod statistics;
 

@@ -6,6 +6,7 @@ use crate::domain::allocation::{FundId, RunId};
 use crate::domain::error::Violation;
 use crate::domain::region::RegionCode;
 use crate::domain::statistics::{DataSetId, IndicatorCode};
+use crate::domain::subsidy::ProgrammeCode;
 
 fn parts<'n>(
     field: &str,
@@ -94,6 +95,47 @@ pub fn formula(field: &str, name: &str) -> Result<FormulaId, Violation> {
 /// `funds/{id}`.
 pub fn fund(field: &str, name: &str) -> Result<FundId, Violation> {
     FundId::parse(field, parts(field, name, "funds", false)?.0)
+}
+
+/// The name of a fund.
+pub fn of_fund(fund: &FundId) -> String {
+    format!("funds/{fund}")
+}
+
+/// `funds/{id}/entries/{number}`.
+pub fn entry(field: &str, name: &str) -> Result<(FundId, u64), Violation> {
+    let refused = || {
+        Violation::new(
+            field,
+            name,
+            "a resource name funds/ID/entries/NUMBER",
+            "资源名 funds/ID/entries/NUMBER",
+        )
+    };
+    let rest = name.strip_prefix("funds/").ok_or_else(refused)?;
+    let (fund, number) = rest.split_once("/entries/").ok_or_else(refused)?;
+    let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = number.parse().ok().filter(|_| plain).ok_or_else(refused)?;
+    Ok((FundId::parse(field, fund)?, number))
+}
+
+/// `programmes/{code}`.
+pub fn programme(field: &str, name: &str) -> Result<ProgrammeCode, Violation> {
+    ProgrammeCode::parse(field, parts(field, name, "programmes", false)?.0)
+}
+
+/// `programmes/{code}`, or nothing.
+pub fn optional_programme(field: &str, name: &str) -> Result<Option<ProgrammeCode>, Violation> {
+    if name.is_empty() {
+        Ok(None)
+    } else {
+        programme(field, name).map(Some)
+    }
+}
+
+/// The name of a programme.
+pub fn of_programme(code: &ProgrammeCode) -> String {
+    format!("programmes/{code}")
 }
 
 /// `allocations/{id}`.
