@@ -117,3 +117,128 @@ fn plain(text: &str) -> String {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ledger::Books;
+    use crate::domain::ledger::tests::{attempts, example, fund, post_all};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+    use std::process::Command;
+
+    fn written(entries: &[Entry]) -> String {
+        let mut journal = Journal::new(fund());
+        let mut text = journal.begin();
+        // In pieces, as the export does.
+        for piece in entries.chunks(7) {
+            text.push_str(&journal.entries(piece).unwrap());
+        }
+        text
+    }
+
+    /// Runs hledger, which scripts/test installs; gives what it says, or its error.
+    fn hledger(journal: &str, arguments: &[&str]) -> Result<String, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("fund.journal");
+        std::fs::write(&file, journal).unwrap();
+        let output = Command::new("hledger")
+            .arg("-f")
+            .arg(&file)
+            .args(arguments)
+            .env("LC_ALL", "C.UTF-8")
+            .output()
+            .expect("hledger in PATH; scripts/test installs it");
+        if output.status.success() {
+            Ok(String::from_utf8(output.stdout).unwrap())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
+    }
+
+    const CHECK: [&str; 3] = ["check", "--strict", "ordereddates"];
+
+    /// The balances that hledger computes, in yuan, without accounts that have nothing.
+    fn balances(journal: &str) -> BTreeMap<String, String> {
+        let csv = hledger(journal, &["balance", "--flat", "--no-total", "-O", "csv"]).unwrap();
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        let amount = |text: &str| text.trim_end_matches(" CNY").to_owned();
+        reader
+            .records()
+            .map(Result::unwrap)
+            .map(|record| (record[0].to_owned(), amount(&record[1])))
+            .collect()
+    }
+
+    fn ours(books: &Books) -> BTreeMap<String, String> {
+        let journal = Journal::new(fund());
+        books
+            .balances()
+            .iter()
+            .filter(|(_, balance)| **balance != Money::ZERO)
+            .map(|(account, balance)| (journal.account(account), balance.to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn hledger_agrees_with_the_example() {
+        let (books, entries) = post_all(&example());
+        let journal = written(&entries);
+        assert_eq!(hledger(&journal, &CHECK), Ok(String::new()));
+        assert_eq!(balances(&journal), ours(&books));
+        let register = hledger(&journal, &["register", "code:^3$", "-O", "csv"]).unwrap();
+        assert!(
+            register.contains("citizenization-2025:city:411081:quota"),
+            "{register}"
+        );
+        assert!(journal.contains("; by: 张三， 出纳\n"), "{journal}");
+    }
+
+    #[test]
+    fn hledger_refuses_what_was_changed() {
+        let (_, entries) = post_all(&example());
+        let mut changed = entries.clone();
+        changed[2].posting.amount = Money::from_fen(60_001).unwrap();
+        let refused = hledger(&written(&changed), &CHECK).unwrap_err();
+        assert!(refused.contains("balance assertion"), "{refused}");
+        let mut gone = entries;
+        gone.remove(1);
+        let refused = hledger(&written(&gone), &CHECK).unwrap_err();
+        assert!(refused.contains("balance assertion"), "{refused}");
+    }
+
+    #[test]
+    fn text_stays_within_its_line() {
+        let (books, mut entries) = post_all(&example()[..1]);
+        entries[0].posting.note = "a\nb\r2020-01-01 x\u{85}[2020-01-01] date:2020-01-01, ; y".to_owned();
+        entries[0].posting.subject = "  (9) = 5 @@ {3} | ".to_owned();
+        let journal = written(&entries);
+        assert_eq!(hledger(&journal, &CHECK), Ok(String::new()));
+        assert_eq!(balances(&journal), ours(&books));
+    }
+
+    #[test]
+    fn dates_are_those_of_china() {
+        let (_, mut entries) = post_all(&example()[..1]);
+        // 2025-02-28 15:59:59 and 16:00:00 UTC.
+        for (at, date) in [
+            (1_740_758_399_999_999, "2025-02-28"),
+            (1_740_758_400_000_000, "2025-03-01"),
+        ] {
+            entries[0].signed.at = at;
+            assert!(written(&entries).contains(&format!("\n{date} (1) ")), "{date}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn hledger_agrees_whatever_is_posted(attempts in attempts(120)) {
+            let (books, entries) = post_all(&attempts);
+            let journal = written(&entries);
+            prop_assert_eq!(hledger(&journal, &CHECK), Ok(String::new()));
+            prop_assert_eq!(balances(&journal), ours(&books));
+        }
+    }
+}

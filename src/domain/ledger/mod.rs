@@ -10,6 +10,8 @@ mod books;
 mod entry;
 mod event;
 mod status;
+#[cfg(test)]
+pub(crate) mod tests;
 mod verify;
 
 pub use account::{Account, Bucket};
