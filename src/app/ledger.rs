@@ -185,7 +185,7 @@ impl App {
             Moment::Now => last,
             Moment::Entry(number) if number > last => {
                 return Err(Violation::new(
-                    "entry",
+                    "as_of_entry",
                     number.to_string(),
                     format!("at most {last}, the number of the last entry of {fund}"),
                     format!("不大于 {last}({fund} 最后一笔分录的编号)"),
