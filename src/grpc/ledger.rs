@@ -15,7 +15,7 @@ use crate::app::records::{AccountFilter, EntryFilter};
 use crate::app::{App, Mutation, clock};
 use crate::domain::allocation::FundId;
 use crate::domain::error::{Error, Violation};
-use crate::domain::ledger::Event;
+use crate::domain::ledger::{Account, Event};
 use crate::domain::money::Money;
 use crate::domain::payer::Payer;
 use crate::report::hledger::Journal;
@@ -168,8 +168,11 @@ impl LedgerService for Ledgers {
         let message = request.into_inner();
         let answer = async {
             let page = Page::new(message.page_size, &message.page_token, "funds")?;
-            let after = page.after.as_deref().unwrap_or_default();
-            let mut funds = self.app.funds(after, page.limit()).await?;
+            let after = match page.after.as_deref() {
+                None => String::new(),
+                Some(key) => FundId::parse("page_token", key)?.to_string(),
+            };
+            let mut funds = self.app.funds(&after, page.limit()).await?;
             let next_page_token = page.cut(&mut funds, |(fund, _)| fund.to_string());
             let funds = funds.iter().map(|(fund, head)| from_fund(fund, head));
             Ok(pb::ListFundsResponse {
@@ -212,18 +215,23 @@ impl LedgerService for Ledgers {
             let query = format!("{fund} {filter:?} {} {}", message.as_of_entry, message.as_of_time);
             let page = Page::new(message.page_size, &message.page_token, &query)?;
             // The first page says which entry is the last; the others are of the same moment.
-            let (moment, after) = match page.after.as_deref() {
-                None => (moment(&message)?, ""),
+            let mut found = match page.after.as_deref() {
+                None => {
+                    let moment = moment(&message)?;
+                    self.app
+                        .balances(&fund, moment, &filter, "", page.limit())
+                        .await?
+                }
                 Some(key) => {
-                    let (entry, account) = key.split_once(' ').ok_or_else(|| bad_token(key))?;
-                    let entry = entry.parse().map_err(|_| bad_token(key))?;
-                    (Moment::Entry(entry), account)
+                    let (entry, after) = balance_key(key)?;
+                    let moment = Moment::Entry(entry);
+                    let found = self.app.balances(&fund, moment, &filter, &after, page.limit());
+                    found.await.map_err(|error| match error {
+                        Error::Invalid(_) => bad_token(key).into(),
+                        other => other,
+                    })?
                 }
             };
-            let mut found = self
-                .app
-                .balances(&fund, moment, &filter, after, page.limit())
-                .await?;
             let next_page_token = page.cut(&mut found.balances, |(account, _)| {
                 format!("{} {account}", found.entry)
             });
@@ -252,7 +260,7 @@ impl LedgerService for Ledgers {
                     .map(|wire| account("account", wire))
                     .transpose()?,
                 event: event("event", message.event)?,
-                subject: (!message.subject.is_empty()).then(|| message.subject.clone()),
+                subject: subject(&message.subject)?,
                 from: time("from_time", &message.from_time)?,
                 until: time("until_time", &message.until_time)?,
             };
@@ -428,6 +436,28 @@ fn quota(event: Event, fund: &str, lines: &[pb::QuotaLine], note: String) -> Res
         lines: read,
         note,
     })
+}
+
+/// The resource that caused entries, to filter by.
+fn subject(name: &str) -> Result<Option<String>, Violation> {
+    const LONGEST: usize = 200;
+    if name.len() > LONGEST || name.chars().any(char::is_control) {
+        return Err(Violation::new(
+            "subject",
+            name,
+            "a resource name, such as allocations/ID",
+            "资源名,如 allocations/ID",
+        ));
+    }
+    Ok((!name.is_empty()).then(|| name.to_owned()))
+}
+
+/// The entry that all pages of a list of balances are of, and the account after which the page begins.
+fn balance_key(key: &str) -> Result<(u64, String), Violation> {
+    let (entry, after) = key.split_once(' ').ok_or_else(|| bad_token(key))?;
+    let entry = entry.parse().map_err(|_| bad_token(key))?;
+    let after = Account::from_stored(after).map_err(|_| bad_token(key))?;
+    Ok((entry, after.to_string()))
 }
 
 fn moment(message: &pb::ListBalancesRequest) -> Result<Moment, Violation> {

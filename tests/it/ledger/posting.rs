@@ -19,6 +19,7 @@ stories!(
     movements_are_idempotent,
     an_allocation_of_nothing_needs_no_money,
     balances_have_limits,
+    an_allocation_is_issued_while_others_post,
 );
 
 fn route(entry: &pb::LedgerEntry) -> (String, String, String) {
@@ -645,5 +646,41 @@ async fn balances_have_limits(world: World) {
     );
     refused(client.receive("f", "1000000000000000.01").await).names("amount");
     client.verifies("f").await;
+    server.stop().await;
+}
+
+async fn an_allocation_is_issued_while_others_post(world: World) {
+    let (server, mut maker, mut checker, first) = office(&world).await;
+    let bigger = pb::CreateAllocationRequest {
+        pool: "90000000.00".to_owned(),
+        ..xuchang_request("f")
+    };
+    let second = maker.create(bigger).await.unwrap();
+    checker.approve(&second.name).await.unwrap();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut posters = tokio::task::JoinSet::new();
+    for poster in 0..8 {
+        let mut client = server.client(&format!("出纳{poster}")).await;
+        let stopped = stopped.clone();
+        posters.spawn(async move {
+            let mut posted = 0;
+            while !*stopped.borrow() {
+                client.receive("f", "0.01").await.unwrap();
+                posted += 1;
+            }
+            posted
+        });
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    maker.supersede(&first.name, &second.name).await.unwrap();
+    stop.send(true).unwrap();
+    let posted: i128 = posters.join_all().await.into_iter().sum();
+    let total = maker.fund_status("f").await.total.unwrap();
+    assert_eq!(crate::harness::fen(&total.received), 10_000_000_000 + posted);
+    assert_eq!(
+        (&*total.issued, &*total.allocated),
+        ("90000000.00", "90000000.00")
+    );
+    maker.verifies("f").await;
     server.stop().await;
 }
