@@ -7,6 +7,8 @@ mod client;
 mod explain;
 mod files;
 mod formula;
+mod fund;
+mod fund_tables;
 mod import;
 mod output;
 mod policy;
@@ -89,6 +91,11 @@ enum Command {
         #[command(subcommand)]
         command: runs::RunsCommand,
     },
+    /// Receives, contributes and assigns money; shows, verifies and exports the ledger of a fund
+    Fund {
+        #[command(subcommand)]
+        command: Box<fund::FundCommand>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -136,6 +143,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Allocate(arguments) => allocate::run(*arguments, connect().await?).await,
         Command::Explain(arguments) => explain::run(arguments, connect().await?).await,
         Command::Runs { command } => runs::run(command, connect().await?).await,
+        Command::Fund { command } => fund::run(*command, connect().await?).await,
     }
 }
 

@@ -6,6 +6,7 @@ mod bulk;
 pub mod convert;
 mod formula;
 mod gate;
+mod ledger;
 mod page;
 mod policy;
 pub mod server;
