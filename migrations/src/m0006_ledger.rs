@@ -84,6 +84,27 @@ impl MigrationTrait for Migration {
             manager.create_index(index).await?;
         }
 
+        // An entry is taken back once, whatever callers have read at the same moment.
+        let reversed_once = Index::create()
+            .name("ledger_entry_reverses")
+            .table("ledger_entry")
+            .col("fund")
+            .col("reverses")
+            .unique()
+            .and_where(Expr::col("reverses").gt(0))
+            .take();
+        manager.create_index(reversed_once).await?;
+        // What came back is shown by account; it is rare among all entries.
+        let returned = Index::create()
+            .name("ledger_entry_return")
+            .table("ledger_entry")
+            .col("fund")
+            .col("from_account")
+            .col("amount_fen")
+            .and_where(Expr::col("event").eq("return"))
+            .take();
+        manager.create_index(returned).await?;
+
         // The history of everything in a fund, in the order of its commits: what a watcher is sent.
         let change = Table::create()
             .table("ledger_change")

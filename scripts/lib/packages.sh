@@ -43,3 +43,8 @@ ensure_c_compiler() {
 ensure_xmllint() {
   command -v xmllint >/dev/null || apt_install xmllint libxml2-utils
 }
+
+# The ledger's journal is checked by a program that isn't ours.
+ensure_hledger() {
+  command -v hledger >/dev/null || apt_install hledger hledger
+}

@@ -546,7 +546,7 @@ fn check_entitled(assessment: &Assessment) -> Result<(), Error> {
     }
     if !assessment.documents_missing.is_empty() {
         let missing = || assessment.documents_missing.iter();
-        let en: Vec<&str> = missing().map(|label| label.id.as_str()).collect();
+        let en: Vec<&str> = missing().map(|label| label.code.as_str()).collect();
         let zh: Vec<&str> = missing().map(|label| label.zh.as_str()).collect();
         return refuse(
             "DOCUMENTS_MISSING",

@@ -1113,7 +1113,7 @@ impl Command {
 }
 
 /// The name that an objection's text is sealed for.
-pub(super) fn objection_name(claim: &ClaimId, number: u32) -> String {
+pub fn objection_name(claim: &ClaimId, number: u32) -> String {
     format!("{claim}/objections/{number}")
 }
 

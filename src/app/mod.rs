@@ -11,6 +11,8 @@ pub mod computation;
 pub mod desk;
 pub mod disbursement;
 pub mod formulas;
+mod issuing;
+pub mod ledger;
 pub mod policies;
 pub mod records;
 pub mod rules;
@@ -49,6 +51,13 @@ pub struct Mutation {
     pub body: Digest,
     /// Checks everything and stores nothing.
     pub validate_only: bool,
+}
+
+/// Which kind of transaction a mutation runs in.
+#[derive(Debug, Clone, Copy)]
+enum Begin {
+    Write,
+    Posting,
 }
 
 /// Longest `request_id`.
@@ -125,12 +134,11 @@ impl App {
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = Result<(Tx, T), Error>>,
     {
-        self.mutate_in(mutation, method, || self.store.begin_write(), work)
-            .await
+        self.once(mutation, method, Begin::Write, work).await
     }
 
-    /// As [`App::mutate`], for work that locks the ends of the journals of all funds it touches before it
-    /// reads anything that it decides on.
+    /// As [`App::mutate`], in a transaction that posts ([`Store::begin_posting`]): `work` locks the ends of
+    /// its funds' journals before it reads anything that it decides on.
     async fn mutate_posting<T, F, Fut>(
         &self,
         mutation: &Mutation,
@@ -142,28 +150,28 @@ impl App {
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = Result<(Tx, T), Error>>,
     {
-        self.mutate_in(mutation, method, || self.store.begin_posting(), work)
-            .await
+        self.once(mutation, method, Begin::Posting, work).await
     }
 
-    async fn mutate_in<T, F, Fut, B, Begun>(
+    async fn once<T, F, Fut>(
         &self,
         mutation: &Mutation,
         method: &'static str,
-        begin: B,
+        begin: Begin,
         work: F,
     ) -> Result<T, Error>
     where
         T: Serialize + DeserializeOwned,
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = Result<(Tx, T), Error>>,
-        B: Fn() -> Begun,
-        Begun: Future<Output = Result<Tx, Error>>,
     {
         check_request_id(&mutation.request_id)?;
         let caller = mutation.caller.as_str();
         retrying(|| async {
-            let tx = begin().await?;
+            let tx = match begin {
+                Begin::Write => self.store.begin_write().await?,
+                Begin::Posting => self.store.begin_posting().await?,
+            };
             if !mutation.request_id.is_empty()
                 && let Some(stored) = tx.request(caller, &mutation.request_id).await?
             {

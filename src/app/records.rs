@@ -5,8 +5,9 @@ use crate::domain::allocation::{FundId, Signature, State};
 use crate::domain::claim::ClaimId;
 use crate::domain::digest::Digest;
 use crate::domain::formula::Document;
-use crate::domain::ledger::Head;
+use crate::domain::ledger::{Account, Bucket, Event, Head};
 use crate::domain::money::Money;
+use crate::domain::payer::Payer;
 use crate::domain::region::RegionCode;
 use crate::domain::statistics::{DataSetId, Snapshot};
 use crate::domain::subsidy::{PolicyDocument, ProgrammeCode};
@@ -149,6 +150,34 @@ pub struct FundHead {
     pub claims: u64,
     /// Number of the last payment batch.
     pub batches: u64,
+}
+
+/// Which accounts to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccountFilter {
+    /// Only of this payer.
+    pub payer: Option<Payer>,
+    /// Only of this region.
+    pub region: Option<RegionCode>,
+    /// Only of this programme.
+    pub programme: Option<ProgrammeCode>,
+    /// Only of this bucket.
+    pub bucket: Option<Bucket>,
+}
+
+/// Which entries to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EntryFilter {
+    /// Only those that move this account.
+    pub account: Option<Account>,
+    /// Only of this event.
+    pub event: Option<Event>,
+    /// Only those that this resource caused.
+    pub subject: Option<String>,
+    /// Not before this time.
+    pub from: Option<i64>,
+    /// Before this time.
+    pub until: Option<i64>,
 }
 
 /// Something that happened in a fund: a line of its history, and what a watcher is sent.

@@ -74,6 +74,10 @@ impl App {
     /// A transaction that has added revisions itself must not ask: what it sees may never be committed.
     pub async fn rules(&self, tx: &Tx) -> Result<Arc<Rules>, Error> {
         let count = tx.rule_count().await?;
+        self.rules_at(tx, count).await
+    }
+
+    async fn rules_at(&self, tx: &Tx, count: u64) -> Result<Arc<Rules>, Error> {
         let known = self.rules.get();
         if let Some(rules) = known.as_ref().filter(|rules| rules.count == count) {
             return Ok(Arc::clone(rules));
@@ -90,9 +94,11 @@ impl App {
 
     /// Assesses a claim as a transaction sees the rules; stores nothing.
     pub async fn assess_in(&self, tx: &Tx, request: &AssessRequest) -> Result<Assessed, Error> {
-        let rules = self.rules(tx).await?;
-        let path = tx.region_path(&request.region).await?;
-        rules.assess(&path, request)
+        let (path, count) = tx.region_path_and_rule_count(&request.region).await?;
+        if path.is_empty() {
+            return Err(no_region(request).into());
+        }
+        self.rules_at(tx, count).await?.assess(&path, request)
     }
 }
 
@@ -165,13 +171,7 @@ impl Rules {
     /// whoever assesses many reads the rules and the paths once.
     pub fn assess(&self, path: &[RegionCode], request: &AssessRequest) -> Result<Assessed, Error> {
         if path.is_empty() {
-            return Err(Violation::new(
-                "region",
-                request.region.as_str(),
-                "the code of a region that has been imported",
-                "已导入的地区代码",
-            )
-            .into());
+            return Err(no_region(request).into());
         }
         let programme = self.programme(&request.programme).ok_or_else(|| {
             let mut codes: Vec<&str> = self.programmes.keys().map(ProgrammeCode::as_str).collect();
@@ -208,6 +208,15 @@ impl Rules {
             assessment,
         })
     }
+}
+
+fn no_region(request: &AssessRequest) -> Violation {
+    Violation::new(
+        "region",
+        request.region.as_str(),
+        "the code of a region that has been imported",
+        "已导入的地区代码",
+    )
 }
 
 fn no_policy(request: &AssessRequest, programme: &CheckedProgramme, date: Date) -> Error {

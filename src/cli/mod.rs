@@ -1,12 +1,17 @@
 //! The command line: one file a command, all over the gRPC services, on a server or in this process.
 
 mod allocate;
+mod assess;
+mod claim;
 mod client;
 mod explain;
 mod files;
 mod formula;
+mod fund;
+mod fund_tables;
 mod import;
 mod output;
+mod policy;
 mod runs;
 mod serve;
 mod tables;
@@ -67,6 +72,16 @@ enum Command {
         #[command(subcommand)]
         command: formula::FormulaCommand,
     },
+    /// Checks, stores and shows subsidy policies, programmes and the law's deed-tax rates
+    Policy {
+        #[command(subcommand)]
+        command: policy::PolicyCommand,
+    },
+    /// Assesses claims
+    Claim {
+        #[command(subcommand)]
+        command: claim::ClaimCommand,
+    },
     /// Computes an allocation, prints it, and keeps it as a draft
     Allocate(Box<allocate::AllocateArguments>),
     /// Explains the amounts of an allocation
@@ -75,6 +90,11 @@ enum Command {
     Runs {
         #[command(subcommand)]
         command: runs::RunsCommand,
+    },
+    /// Receives, contributes and assigns money; shows, verifies and exports the ledger of a fund
+    Fund {
+        #[command(subcommand)]
+        command: Box<fund::FundCommand>,
     },
 }
 
@@ -118,9 +138,12 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         } => output::text(&config.to_masked_toml()?),
         Command::Import { command } => import::run(command, connect().await?).await,
         Command::Formula { command } => formula::run(command, connect().await?).await,
+        Command::Policy { command } => policy::run(command, connect().await?).await,
+        Command::Claim { command } => claim::run(command, connect().await?).await,
         Command::Allocate(arguments) => allocate::run(*arguments, connect().await?).await,
         Command::Explain(arguments) => explain::run(arguments, connect().await?).await,
         Command::Runs { command } => runs::run(command, connect().await?).await,
+        Command::Fund { command } => fund::run(*command, connect().await?).await,
     }
 }
 

@@ -80,6 +80,14 @@ impl Failure {
         }
     }
 
+    /// What was asked for could not be done, or did not turn out well.
+    pub(super) fn failed(message: String) -> Self {
+        Self {
+            lines: vec![message],
+            code: 1,
+        }
+    }
+
     /// A file that cannot be read or written.
     pub(super) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
         Self {
@@ -103,6 +111,14 @@ impl Failure {
             ],
             code: 1,
         }
+    }
+
+    /// The same failure, with what it is about on the first line.
+    pub(super) fn within(mut self, what: &str) -> Self {
+        if let Some(first) = self.lines.first_mut() {
+            *first = format!("{what}: {first}");
+        }
+        self
     }
 
     /// Writes the lines and gives the exit code.

@@ -35,24 +35,7 @@ impl Tx {
                 )
             })
             .await?;
-        rows.iter()
-            .map(|row| {
-                let fund: String = get(row, "fund")?;
-                let fund = stored(FundId::parse("ledger_fund.fund", &fund))?;
-                let head = FundHead {
-                    ordinal: get_number(row, "ordinal")?,
-                    journal: Head {
-                        entries: get_number(row, "entries")?,
-                        digest: Digest::from_stored(get(row, "digest")?),
-                        at: get(row, "at")?,
-                    },
-                    changes: get_number(row, "changes")?,
-                    claims: get_number(row, "claims")?,
-                    batches: get_number(row, "batches")?,
-                };
-                Ok((fund, head))
-            })
-            .collect()
+        rows.iter().map(to_fund).collect()
     }
 
     /// The highest ordinal of a fund; 0 where there is none.
@@ -272,6 +255,24 @@ fn fund_rows(heads: &[(&FundId, &FundHead)]) -> Block {
         ]);
     }
     block
+}
+
+/// Reads a row of `ledger_fund`.
+pub(super) fn to_fund(row: &QueryResult) -> Result<(FundId, FundHead), Error> {
+    let fund: String = get(row, "fund")?;
+    let fund = stored(FundId::parse("ledger_fund.fund", &fund))?;
+    let head = FundHead {
+        ordinal: get_number(row, "ordinal")?,
+        journal: Head {
+            entries: get_number(row, "entries")?,
+            digest: Digest::from_stored(get(row, "digest")?),
+            at: get(row, "at")?,
+        },
+        changes: get_number(row, "changes")?,
+        claims: get_number(row, "claims")?,
+        batches: get_number(row, "batches")?,
+    };
+    Ok((fund, head))
 }
 
 /// Reads a row of [`ENTRY`].

@@ -188,18 +188,26 @@ impl Tx {
     /// How many revisions of programmes, laws and policies there are. They are only ever added, so the
     /// same count means the same content.
     pub async fn rule_count(&self) -> Result<u64, Error> {
-        let sql = "SELECT (SELECT COUNT(*) FROM policy_revision) + (SELECT COUNT(*) FROM rule_revision) AS n";
+        let sql = format!("SELECT {RULE_COUNT} AS n");
         let statement = Statement::from_string(self.db.get_database_backend(), sql);
         let row = self.db.query_one_raw(statement).await.map_err(failed)?;
         let count: i64 = row
             .ok_or_else(|| Error::internal("a count gave no row"))?
             .try_get("", "n")
             .map_err(failed)?;
-        u64::try_from(count).map_err(Error::internal)
+        counted(count)
     }
 
     /// A region and those that contain it, from the inside out; empty where there is no such region.
     pub async fn region_path(&self, code: &RegionCode) -> Result<Vec<RegionCode>, Error> {
+        Ok(self.region_path_and_rule_count(code).await?.0)
+    }
+
+    /// [`Tx::region_path`] and [`Tx::rule_count`] in one round trip; the count is 0 where there is no such region.
+    pub async fn region_path_and_rule_count(
+        &self,
+        code: &RegionCode,
+    ) -> Result<(Vec<RegionCode>, u64), Error> {
         let backend = self.db.get_database_backend();
         let first = match backend {
             DbBackend::Postgres => "$1",
@@ -210,18 +218,26 @@ impl Tx {
              SELECT code, parent, 0 FROM region WHERE code = {first} \
              UNION ALL SELECT region.code, region.parent, up.depth + 1 \
              FROM region JOIN up ON region.code = up.parent WHERE up.depth < {MAX_DEPTH}) \
-             SELECT code FROM up ORDER BY depth"
+             SELECT code, {RULE_COUNT} AS n FROM up ORDER BY depth"
         );
         let statement = Statement::from_sql_and_values(backend, sql, [code.as_str().into()]);
         let found = self.db.query_all_raw(statement).await.map_err(failed)?;
-        found
-            .into_iter()
-            .map(|row| {
-                let code: String = row.try_get("", "code").map_err(failed)?;
-                stored(RegionCode::parse("region.code", &code))
-            })
-            .collect()
+        let mut path = Vec::with_capacity(found.len());
+        let mut rules = 0;
+        for row in found {
+            let code: String = row.try_get("", "code").map_err(failed)?;
+            path.push(stored(RegionCode::parse("region.code", &code))?);
+            rules = row.try_get("", "n").map_err(failed)?;
+        }
+        Ok((path, counted(rules)?))
     }
+}
+
+/// Revisions of rules, counted in SQL.
+const RULE_COUNT: &str = "((SELECT COUNT(*) FROM policy_revision) + (SELECT COUNT(*) FROM rule_revision))";
+
+fn counted(count: i64) -> Result<u64, Error> {
+    u64::try_from(count).map_err(Error::internal)
 }
 
 /// A revision of the same policy above the one that the query outside looks at.

@@ -85,8 +85,8 @@ pub(super) const INDICATORS: Layout = Layout {
     foreign: false,
 };
 
-/// What tables of statistics and regions may be.
-pub(super) const CATALOG: &[&Layout] = &[&OBSERVATIONS, &REGIONS, &INDICATORS];
+/// What the tables that offices keep may be.
+pub(super) const CATALOG: &[&Layout] = &[&OBSERVATIONS, &REGIONS, &INDICATORS, &QUOTA];
 
 /// What became of payments, one a row, as a bank tells it.
 pub(super) const PAYMENT_RESULTS: Layout = Layout {
@@ -129,6 +129,22 @@ pub(super) const PAYMENT_RESULTS: Layout = Layout {
         ),
     ],
     foreign: true,
+};
+
+/// Quota to assign to programmes, a line each.
+pub(super) const QUOTA: Layout = Layout {
+    columns: &[
+        column(
+            Need::Required,
+            &["region", "地区", "地区代码", "行政区划", "行政区划代码", "county"],
+        ),
+        column(Need::Ignored, &["region_name", "地区名称"]),
+        column(Need::Required, &["programme", "项目", "项目代码"]),
+        column(Need::Optional, &["payer", "资金来源", "资金级次"]),
+        column(Need::Required, &["amount", "金额", "金额(元)"]),
+        column(Need::Ignored, &["note", "备注"]),
+    ],
+    foreign: false,
 };
 
 /// A heading as it is compared.

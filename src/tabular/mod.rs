@@ -1,7 +1,7 @@
 //! Reading the tables that offices keep: CSV in the encodings that Chinese Excel writes, and XLSX.
 //!
 //! [`read`] turns a file into text cells with their lines; what the text means is decided by
-//! [`observation_rows`], [`regions`] and [`indicators`], and beyond that by the domain. A file is
+//! [`observation_rows`], [`regions`], [`indicators`] and [`quota`], and beyond that by the domain. A file is
 //! taken whole or not at all: every fault is reported with its line and column.
 
 mod archive;
@@ -10,10 +10,12 @@ mod encoding;
 mod layout;
 pub(crate) mod number;
 mod payments;
+mod quota;
 mod rows;
 mod xlsx;
 
 pub use payments::{PaymentRow, payment_rows};
+pub use quota::{QuotaRow, quota};
 pub use rows::{indicators, observation_rows, regions};
 
 use crate::domain::error::{Faults, Violation};

@@ -9,7 +9,10 @@ use incentive_fund::grpc::convert::statistics::{from_indicator, from_region, fro
 use incentive_fund::grpc::pb;
 use incentive_fund::grpc::pb::allocation_service_client::AllocationServiceClient;
 use incentive_fund::grpc::pb::formula_service_client::FormulaServiceClient;
+use incentive_fund::grpc::pb::ledger_service_client::LedgerServiceClient;
+use incentive_fund::grpc::pb::policy_service_client::PolicyServiceClient;
 use incentive_fund::grpc::pb::statistics_service_client::StatisticsServiceClient;
+use incentive_fund::grpc::pb::subsidy_service_client::SubsidyServiceClient;
 use incentive_fund::grpc::server::{Limits, serve};
 use incentive_fund::grpc::{PRINCIPAL_KEY, encode_principal};
 use incentive_fund::store::{Store, StoreOptions};
@@ -232,6 +235,9 @@ pub struct Client {
     pub statistics: StatisticsServiceClient<Identified>,
     pub formulas: FormulaServiceClient<Identified>,
     pub allocations: AllocationServiceClient<Identified>,
+    pub policies: PolicyServiceClient<Identified>,
+    pub subsidies: SubsidyServiceClient<Identified>,
+    pub ledger: LedgerServiceClient<Identified>,
 }
 
 /// A new id for a mutation.
@@ -248,7 +254,10 @@ impl Client {
             channel,
             statistics: StatisticsServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             formulas: FormulaServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
-            allocations: AllocationServiceClient::new(service).max_decoding_message_size(usize::MAX),
+            allocations: AllocationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            policies: PolicyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            ledger: LedgerServiceClient::new(service).max_decoding_message_size(usize::MAX),
         }
     }
 
@@ -406,6 +415,19 @@ impl Client {
         };
         let response = self.allocations.supersede_allocation(request).await?;
         Ok(response.into_inner().allocation.unwrap())
+    }
+
+    /// Receives money into a fund: an allocation is issued from money that is there.
+    pub async fn receive(&mut self, fund: &str, amount: &str) -> Result<pb::LedgerEntry, Status> {
+        let request = pb::ReceiveFundsRequest {
+            fund: format!("funds/{fund}"),
+            amount: amount.to_owned(),
+            document: "豫财预〔2024〕101号".to_owned(),
+            request_id: id(),
+            validate_only: false,
+        };
+        let response = self.ledger.receive_funds(request).await?;
+        Ok(response.into_inner().entry.unwrap())
     }
 
     pub async fn explain(&mut self, name: &str) -> Vec<pb::Explanation> {

@@ -122,6 +122,26 @@ impl Books {
         &self.head
     }
 
+    /// The accounts that lack money for all of `postings` together; what they take is not counted as theirs.
+    pub fn shortages<'p>(&self, postings: impl IntoIterator<Item = &'p Posting>) -> Vec<Shortage> {
+        let mut wanted: BTreeMap<&Account, Money> = BTreeMap::new();
+        for posting in postings {
+            if !posting.from.bucket.may_be_negative() {
+                let sum = wanted.entry(&posting.from).or_default();
+                *sum = sum.checked_add(posting.amount).unwrap_or(Money::MAX);
+            }
+        }
+        let short = |(account, wanted): (&Account, Money)| {
+            let balance = self.balance(account);
+            (wanted > balance).then(|| Shortage {
+                account: account.clone(),
+                balance,
+                wanted,
+            })
+        };
+        wanted.into_iter().filter_map(short).collect()
+    }
+
     /// The balance of an account.
     pub fn balance(&self, account: &Account) -> Money {
         self.balances.get(account).copied().unwrap_or_default()
@@ -148,8 +168,8 @@ impl Books {
     ///
     /// # Errors
     ///
-    /// The first [`Shortage`] as [`Error::State`]; [`Error::Internal`] where a posting is no move of
-    /// money at all.
+    /// The first [`Shortage`] as [`Error::State`]; [`Error::TooLarge`] where a balance would leave the
+    /// limits of [`Money`]; [`Error::Internal`] where a posting is no move of money at all.
     pub fn post(&mut self, postings: Vec<Posting>, signed: &Signature) -> Result<(), Error> {
         let before = (self.made.len(), self.head.clone());
         let mut undo: Vec<(Account, Option<Money>)> = Vec::with_capacity(2 * postings.len());
@@ -189,7 +209,15 @@ impl Books {
                 "the balance of {unknown} was not loaded"
             )));
         }
-        let beyond = || Error::internal(format!("the books of {} leave the limits", self.fund));
+        let beyond = || {
+            let held = self.balance(&posting.from).fen().unsigned_abs();
+            let held = held.max(self.balance(&posting.to).fen().unsigned_abs());
+            Error::TooLarge {
+                what: "a balance in fen",
+                found: held.saturating_add(posting.amount.fen().unsigned_abs()),
+                limit: Money::MAX.fen().unsigned_abs(),
+            }
+        };
         let (had, held) = (self.balance(&posting.from), self.balance(&posting.to));
         let from_balance = had.checked_sub(posting.amount).ok_or_else(beyond)?;
         let to_balance = held.checked_add(posting.amount).ok_or_else(beyond)?;

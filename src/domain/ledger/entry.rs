@@ -7,7 +7,7 @@ use crate::domain::digest::{Digest, DigestBuilder};
 use crate::domain::money::Money;
 
 /// What is to be posted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Posting {
     /// What happens.
     pub event: Event,
@@ -26,7 +26,7 @@ pub struct Posting {
 }
 
 /// An entry of a fund's journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
     /// Counted from 1 within the fund, without gaps.
     pub number: u64,
@@ -47,6 +47,44 @@ pub(super) fn genesis(fund: &FundId) -> Digest {
     let mut digest = DigestBuilder::new("incentivefund.v1.Journal");
     digest.field(fund.as_str());
     digest.finish()
+}
+
+impl Posting {
+    /// What the posting rules say against it; `None` where it follows them.
+    ///
+    /// A posting that takes back another goes the way of its event backwards.
+    pub fn defect(&self) -> Option<String> {
+        let (given, taken) = if self.reverses.is_some() {
+            (&self.to, &self.from)
+        } else {
+            (&self.from, &self.to)
+        };
+        let programme = given.programme.as_ref().or(taken.programme.as_ref());
+        let region = given.region.as_ref().or(taken.region.as_ref());
+        let backwards = if self.reverses.is_some() {
+            ", backwards"
+        } else {
+            ""
+        };
+        match self.event.accounts(given.payer, region, programme) {
+            Ok((from, to)) if from == *given && to == *taken => None,
+            Ok((from, to)) => Some(format!("{from} to {to}{backwards}")),
+            Err(_) => Some(format!("the accounts of {}{backwards}", self.event)),
+        }
+    }
+
+    /// The posting that takes back this one, which is entry `number`.
+    pub fn reversal(&self, number: u64, subject: String, note: String) -> Self {
+        Self {
+            event: self.event,
+            from: self.to.clone(),
+            to: self.from.clone(),
+            amount: self.amount,
+            subject,
+            note,
+            reverses: Some(number),
+        }
+    }
 }
 
 impl Entry {

@@ -102,6 +102,20 @@ impl Event {
         }
     }
 
+    /// Whether a person posts it by itself, and may take it back by a reversing entry. What follows from an
+    /// allocation, a claim or a payment is taken back there.
+    pub const fn is_manual(self) -> bool {
+        matches!(
+            self,
+            Self::Receive
+                | Self::Surrender
+                | Self::Contribute
+                | Self::Retract
+                | Self::Assign
+                | Self::Unassign
+        )
+    }
+
     /// The code used in the API, in the store and in tables.
     pub const fn code(self) -> &'static str {
         match self {

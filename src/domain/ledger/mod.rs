@@ -9,8 +9,14 @@ mod account;
 mod books;
 mod entry;
 mod event;
+mod status;
+#[cfg(test)]
+pub(crate) mod tests;
+mod verify;
 
 pub use account::{Account, Bucket};
 pub use books::{Books, Head, Shortage};
 pub use entry::{Entry, Posting};
 pub use event::{Event, Level};
+pub use status::{StatusLine, by_region, status, total};
+pub use verify::{Finding, StoredBalance, Verification, Verifier};

@@ -4,6 +4,7 @@
 //!
 //! - [`mod@document`]: the texts, as written, exchanged and stored; their digests.
 //! - [`mod@programme`]: from a programme's text to its checked form: facts, their bounds, what is once only.
+//! - [`mod@fact`]: what a fact is: its kind, bounds, how values are read and shown.
 //! - [`mod@facts`]: the facts of a claim, read against a programme.
 //! - [`mod@condition`]: conditions over facts, and the sentence that says why one holds or not.
 //! - [`mod@policy`]: from a policy's text to its checked form.
@@ -11,6 +12,7 @@
 //! - [`mod@assess`]: a claim's entitlement with its derivation.
 //! - [`mod@precise`]: exact decimals of any length.
 
+mod amounts;
 pub mod assess;
 pub mod assessment;
 pub mod band;
@@ -18,6 +20,7 @@ pub mod benefit;
 mod checker;
 pub mod condition;
 pub mod document;
+pub mod fact;
 pub mod facts;
 pub mod law;
 pub mod policy;

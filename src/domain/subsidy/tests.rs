@@ -126,7 +126,7 @@ fn says_why_and_how_much() {
     assert!(!assessment.caps[0].applied && assessment.caps[1].applied);
     assert_eq!(
         assessment.benefits[0].steps[1].zh,
-        "建筑面积 88.5平方米 × 200 元/平方米 = 17700 元"
+        "建筑面积 88.5 平方米 × 200 元/平方米 = 17700 元"
     );
     assert_eq!(assessment.documents_missing.len(), 3);
     assert!(!assessment.is_payable());
@@ -399,6 +399,58 @@ proptest! {
             // None of these policies gives less for a dearer home of the same size.
             prop_assert!(one.amount <= dearer.amount, "{} {} then {}", id, one.amount, dearer.amount);
         }
+    }
+
+    #[test]
+    fn nothing_is_rounded_before_the_end(
+        whole in 0_i64..1_000, millionths in 1_u32..1_000_000, fen in 1_i64..10_000_000_000_000_000,
+        rate in 0_i64..10_000_000, percent in 0_i64..1_000_000, count in 0_u32..1_000_000,
+    ) {
+        use num_bigint::BigInt;
+        use num_rational::BigRational;
+        let fraction = |n: i64, d: i64| BigRational::new(BigInt::from(n), BigInt::from(d));
+        let mut text = document("changge-housing-purchase-2024");
+        let mut schema = ProgrammeDocument::from_toml(shipped::PROGRAMMES[0].1).unwrap();
+        for fact in &mut schema.facts {
+            if fact.code == "area" {
+                fact.decimals = Text("6".into());
+            }
+        }
+        schema.facts.push(document::FactText {
+            code: "count".into(),
+            kind: "count".into(),
+            ..document::FactText::default()
+        });
+        let schema = Arc::new(CheckedProgramme::check(schema).unwrap());
+        text.caps.clear();
+        text.benefits[0].caps.clear();
+        text.benefits[0].percent = Text(Decimal::new(percent, 4).to_string());
+        text.benefits.push(document::BenefitText {
+            id: "more".into(),
+            kind: "per_unit".into(),
+            fact: "area".into(),
+            amount: Text(Decimal::new(rate, 4).to_string()),
+            times: "count".into(),
+            ..document::BenefitText::default()
+        });
+        let policy = CheckedPolicy::check(text, &schema).unwrap();
+        let price = Money::from_fen(fen).unwrap();
+        let facts = with(purchase(), "area", &format!("{whole}.{millionths:06}"));
+        let facts = with(with(facts, "price", &price.to_string()), "count", &count.to_string());
+        let facts = Facts::parse(&schema, &facts).unwrap();
+        let assessment = assess(&policy, &facts, &[], law_cached()).unwrap();
+        let area = fraction(whole * 1_000_000 + i64::from(millionths), 1_000_000);
+        let expected = fraction(fen, 100) * fraction(percent, 1_000_000)
+            + area * fraction(rate, 10_000) * fraction(i64::from(count), 1);
+        let (digits, places) = match assessment.exact.split_once('.') {
+            Some((whole, places)) => (format!("{whole}{places}"), places.len()),
+            None => (assessment.exact.clone(), 0),
+        };
+        let exact = BigRational::new(digits.parse().unwrap(), BigInt::from(10).pow(u32::try_from(places).unwrap()));
+        prop_assert_eq!(&exact, &expected);
+        // Half up, once, to the yuan.
+        let yuan = (expected + fraction(1, 2)).floor().to_integer();
+        prop_assert_eq!(BigInt::from(assessment.amount.fen()), yuan * 100);
     }
 
     #[test]
