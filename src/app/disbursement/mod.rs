@@ -355,27 +355,7 @@ impl App {
                 })
                 .collect()
         };
-        let ids: BTreeSet<&ClaimId> = payments.iter().map(|payment| &payment.claim).collect();
-        let ids: Vec<&ClaimId> = ids.into_iter().collect();
-        let claims: HashMap<ClaimId, Claim> = (tx.claims(&ids).await?.into_iter())
-            .map(|claim| (claim.id.clone(), claim))
-            .collect();
-        let accounts = masked_accounts(&tx, vault, &payments, released).await?;
-        payments
-            .into_iter()
-            .zip(accounts)
-            .map(|(payment, masked_account)| {
-                let id = &payment.claim;
-                let claim = claims.get(id).ok_or_else(|| super::desk::no_claim(id))?;
-                Ok(BatchLine {
-                    released,
-                    region: claim.region.clone(),
-                    masked_name: claim.masked_name.clone(),
-                    masked_account,
-                    payment,
-                })
-            })
-            .collect()
+        lines(&tx, vault, payments, released).await
     }
 }
 
@@ -767,6 +747,36 @@ fn open_payee(vault: &Vault, reference: &str, sealed: &Sealed) -> Result<Payee, 
     let plain = vault.open(&name, sealed)?;
     serde_json::from_slice(&plain)
         .map_err(|_| Error::internal(format!("what is sealed for {name} is not a payee")))
+}
+
+/// Payments as lines: with what they need of their claims, masked.
+async fn lines(
+    tx: &Tx,
+    vault: &Vault,
+    payments: Vec<Payment>,
+    released: bool,
+) -> Result<Vec<BatchLine>, Error> {
+    let ids: BTreeSet<&ClaimId> = payments.iter().map(|payment| &payment.claim).collect();
+    let ids: Vec<&ClaimId> = ids.into_iter().collect();
+    let claims: HashMap<ClaimId, Claim> = (tx.claims(&ids).await?.into_iter())
+        .map(|claim| (claim.id.clone(), claim))
+        .collect();
+    let accounts = masked_accounts(tx, vault, &payments, released).await?;
+    payments
+        .into_iter()
+        .zip(accounts)
+        .map(|(payment, masked_account)| {
+            let id = &payment.claim;
+            let claim = claims.get(id).ok_or_else(|| super::desk::no_claim(id))?;
+            Ok(BatchLine {
+                released,
+                region: claim.region.clone(),
+                masked_name: claim.masked_name.clone(),
+                masked_account,
+                payment,
+            })
+        })
+        .collect()
 }
 
 async fn masked_accounts(

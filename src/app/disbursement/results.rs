@@ -5,7 +5,7 @@
 //! already changes nothing, so that a file may be read again, also one whose first reading was cut short.
 
 use super::export::{orders, ordinal, parse_order_id};
-use super::{App, BatchName, find, no_payment, open_payee};
+use super::{App, BatchLine, BatchName, find, lines, no_payment, open_payee};
 use crate::app::books::no_fund;
 use crate::app::desk::{Command, Outcome as DeskOutcome, Refusal};
 use crate::app::vault::Vault;
@@ -169,7 +169,7 @@ impl App {
         reference: &str,
         amount: Option<Money>,
         mut answer: Answer,
-    ) -> Result<Payment, Error> {
+    ) -> Result<BatchLine, Error> {
         check_answer(&answer)?;
         let vault = self.vault()?;
         if !answer.reason.is_empty() {
@@ -182,8 +182,9 @@ impl App {
         }
         self.conclude_payment(mutation, reference, amount, answer).await?;
         let tx = self.store().begin_read().await?;
-        let payment = tx.payments_by_reference(&[reference]).await?.pop();
-        payment.ok_or_else(|| no_payment(reference))
+        let payment = tx.payments_by_reference(&[reference]).await?;
+        let line = lines(&tx, vault, payment, true).await?.pop();
+        line.ok_or_else(|| no_payment(reference))
     }
 
     /// Carries out answers in one transaction at the desk.
