@@ -10,6 +10,7 @@ mod formula;
 mod fund;
 mod fund_tables;
 mod import;
+mod keys;
 mod output;
 mod policy;
 mod runs;
@@ -61,6 +62,11 @@ enum Command {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Makes and changes the keys for personal data
+    Keys {
+        #[command(subcommand)]
+        command: keys::KeysCommand,
     },
     /// Imports regions, indicators or observations from CSV or XLSX
     Import {
@@ -136,6 +142,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Config {
             command: ConfigCommand::Check,
         } => output::text(&config.to_masked_toml()?),
+        Command::Keys { command } => keys::run(command, &config).await,
         Command::Import { command } => import::run(command, connect().await?).await,
         Command::Formula { command } => formula::run(command, connect().await?).await,
         Command::Policy { command } => policy::run(command, connect().await?).await,

@@ -5,6 +5,7 @@
 //! PostgreSQL (the server that INCENTIVE_FUND_TEST_POSTGRES names; `scripts/test` starts one).
 
 use incentive_fund::app::App;
+use incentive_fund::app::vault::Vault;
 use incentive_fund::grpc::convert::statistics::{from_indicator, from_region, from_row};
 use incentive_fund::grpc::pb;
 use incentive_fund::grpc::pb::allocation_service_client::AllocationServiceClient;
@@ -81,7 +82,8 @@ where
             (fresh.url.clone(), Some(fresh))
         }
     };
-    let world = World { url };
+    let vault = Vault::parse(&Vault::generate("test", None).unwrap()).unwrap();
+    let world = World { url, vault };
     let ended = tokio::spawn(story(world)).await;
     if let Some(fresh) = postgres {
         fresh.drop_it().await;
@@ -129,6 +131,8 @@ impl FreshPostgres {
 #[derive(Debug, Clone)]
 pub struct World {
     pub url: String,
+    /// The keys for personal data.
+    pub vault: Vault,
 }
 
 /// Limits that no story meets by accident.
@@ -160,7 +164,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = App::new(store.clone());
+        let app = App::new(store.clone()).with_vault(self.vault.clone());
         let task = tokio::spawn(async move {
             serve(app, listener, limits, async {
                 // Also where the story has dropped its end.
