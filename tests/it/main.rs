@@ -9,12 +9,16 @@
 )]
 
 mod allocations;
+mod bureau;
 mod cli;
+mod contention;
+mod crash;
 mod errors;
 mod formulas;
 mod harness;
 mod idempotency;
 mod ledger;
+mod model;
 mod payment_files;
 mod properties;
 mod published;
