@@ -2,7 +2,16 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 6] = ["money", "region", "statistics", "formula", "allocation", "ledger"];
+const PROTOS: [&str; 8] = [
+    "money",
+    "region",
+    "statistics",
+    "formula",
+    "allocation",
+    "ledger",
+    "policy",
+    "subsidy",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files: Vec<String> = PROTOS

@@ -3,21 +3,12 @@
 //! Rows of these tables are written many at a time, as arrays; none of their columns is ever null: an
 //! absent text is empty, an absent number 0.
 
-use crate::columns::{fen, key, primary_key, text, time};
+use crate::columns::{fen, key, number, primary_key, text, time};
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
-
-/// A number that counts from 1, or 0 for none.
-fn number(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name)
-        .big_integer()
-        .not_null()
-        .check(Expr::col(name).gte(0))
-        .take()
-}
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {

@@ -202,7 +202,7 @@ impl App {
     /// Issues an approved run: the fund's money becomes quota of the regions. A fund has one issued run
     /// for each stage.
     pub async fn issue_run(&self, mutation: &Mutation, id: &RunId, etag: &str) -> Result<Run, Error> {
-        self.posting(mutation, "IssueAllocation", |tx| async move {
+        self.mutate_posting(mutation, "IssueAllocation", |tx| async move {
             let mut books = issuing::open(&tx, &fund_of(&tx, id).await?).await?;
             let mut run = find_run(&tx, id).await?;
             run.check_etag(etag)?;
@@ -247,7 +247,7 @@ impl App {
         replacement: Option<&RunId>,
         etag: &str,
     ) -> Result<Run, Error> {
-        self.posting(mutation, "SupersedeAllocation", |tx| async move {
+        self.mutate_posting(mutation, "SupersedeAllocation", |tx| async move {
             // The fund's row keeps others from issuing and superseding within it.
             let mut books = issuing::open(&tx, &fund_of(&tx, id).await?).await?;
             let mut run = find_run(&tx, id).await?;

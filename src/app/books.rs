@@ -103,8 +103,8 @@ impl OpenBooks {
         if wanted.is_empty() {
             return Ok(());
         }
-        let asked: Vec<(&FundId, &Account)> = wanted.iter().map(|(fund, account)| (fund, account)).collect();
-        let known = tx.balances(asked).await?;
+        let named: Vec<(&FundId, &Account)> = wanted.iter().map(|(fund, account)| (fund, account)).collect();
+        let known = tx.balances(&named).await?;
         for (fund, account, balance) in known {
             self.fund(&fund)?.books.load(account, balance);
         }
@@ -126,12 +126,11 @@ impl OpenBooks {
         for (fund, open) in self.funds.iter().filter(|(_, open)| open.new) {
             tx.insert_fund(fund, &open.head).await?;
         }
-        // Lists rather than iterators: what a transaction waits with must be of a known type.
         let moved: Vec<(&FundId, &FundHead)> = (self.funds.iter())
             .filter(|(_, open)| !open.new)
             .map(|(fund, open)| (fund, &open.head))
             .collect();
-        tx.update_fund_heads(moved).await?;
+        tx.update_fund_heads(&moved).await?;
         let mut last: BTreeMap<(&FundId, &Account), (Money, u64)> = BTreeMap::new();
         for (fund, open) in &self.funds {
             for entry in open.books.made() {
@@ -140,22 +139,19 @@ impl OpenBooks {
                 last.insert((fund, &posting.to), (entry.to_balance, entry.number));
             }
         }
-        let balances: Vec<(&FundId, &Account, Money, u64)> = (last.into_iter())
-            .map(|((fund, account), (balance, entry))| (fund, account, balance, entry))
-            .collect();
-        tx.store_balances(balances).await?;
-        let entries: Vec<(&FundId, &Entry)> = self
-            .funds
+        let balances: Vec<(&FundId, &Account, Money, u64)> = last
             .iter()
+            .map(|((fund, account), (balance, entry))| (*fund, *account, *balance, *entry))
+            .collect();
+        tx.store_balances(&balances).await?;
+        let entries: Vec<(&FundId, &Entry)> = (self.funds.iter())
             .flat_map(|(fund, open)| open.books.made().iter().map(move |entry| (fund, entry)))
             .collect();
-        tx.insert_entries(entries).await?;
-        let changes: Vec<(&FundId, &Change)> = self
-            .funds
-            .iter()
+        tx.insert_entries(&entries).await?;
+        let changes: Vec<(&FundId, &Change)> = (self.funds.iter())
             .flat_map(|(fund, open)| open.changes.iter().map(move |change| (fund, change)))
             .collect();
-        tx.insert_changes(changes).await
+        tx.insert_changes(&changes).await
     }
 }
 

@@ -109,7 +109,7 @@ impl App {
         };
         check_movement(&movement)?;
         let movement = &movement;
-        self.posting(mutation, method, |tx| async move {
+        self.mutate_posting(mutation, method, |tx| async move {
             let fund = &movement.fund;
             let signed = clock::sign(&mutation.caller);
             let mut books = if event == Event::Receive {
@@ -150,7 +150,7 @@ impl App {
         note: &str,
     ) -> Result<Posted, Error> {
         check_note("note", note, true)?;
-        self.posting(mutation, "ReverseEntry", |tx| async move {
+        self.mutate_posting(mutation, "ReverseEntry", |tx| async move {
             let signed = clock::sign(&mutation.caller);
             let mut books = OpenBooks::open(&tx, &BTreeSet::from([fund.clone()])).await?;
             let next = books.fund(fund)?.books.head().entries + 1;

@@ -1,6 +1,8 @@
 //! What the use cases keep in the store, beside the domain's own types.
 
+use super::vault::Sealed;
 use crate::domain::allocation::{FundId, Signature, State};
+use crate::domain::claim::ClaimId;
 use crate::domain::digest::Digest;
 use crate::domain::formula::Document;
 use crate::domain::ledger::{Account, Bucket, Event, Head};
@@ -8,8 +10,9 @@ use crate::domain::money::Money;
 use crate::domain::payer::Payer;
 use crate::domain::region::RegionCode;
 use crate::domain::statistics::{DataSetId, Snapshot};
-use crate::domain::subsidy::ProgrammeCode;
+use crate::domain::subsidy::{PolicyDocument, ProgrammeCode};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A named collection of observations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +72,43 @@ pub struct FormulaRevision {
     pub document: Document,
     /// Who created it.
     pub created: Signature,
+}
+
+/// An immutable revision of a programme or of the deed-tax law.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleRevision<D> {
+    /// Counted from 1 within the document's id.
+    pub revision: u32,
+    /// Digest of the document.
+    pub digest: Digest,
+    /// The document.
+    pub document: D,
+    /// Who created it.
+    pub created: Signature,
+}
+
+/// An immutable revision of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyRevision {
+    /// Counted from 1 within the policy's id.
+    pub revision: u32,
+    /// Digest of the document.
+    pub digest: Digest,
+    /// The document.
+    pub document: PolicyDocument,
+    /// The revision of the programme that it was checked against, and is applied with.
+    pub programme_revision: u32,
+    /// Who created it.
+    pub created: Signature,
+}
+
+/// Which policies to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PolicyFilter {
+    /// Only of this region itself.
+    pub region: Option<RegionCode>,
+    /// Only of this programme.
+    pub programme: Option<ProgrammeCode>,
 }
 
 /// The answer to a mutation, kept so that a repeated request gets the same one.
@@ -159,4 +199,64 @@ pub struct Change {
     pub amount: Money,
     /// A note of the person who acted; may be empty.
     pub note: String,
+}
+
+/// Something that is subsidised once only: a person, a home.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OnceKey {
+    /// What it is, with the period it holds for, such as `household` or `pupil 2025`.
+    pub kind: String,
+    /// The keyed hash.
+    pub hash: String,
+    /// The id of the key that hashed it.
+    pub lookup_key: String,
+}
+
+/// What a claim was assessed from, and who it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimMaterial {
+    /// The revision of the deed-tax law that the assessment used; 0 where it used none.
+    pub law_revision: u32,
+    /// Facts by code.
+    pub facts: BTreeMap<String, String>,
+    /// Kinds of the documents handed in.
+    pub documents: Vec<String>,
+    /// The personal data.
+    pub sealed: Sealed,
+    /// What the claim takes.
+    pub keys: Vec<OnceKey>,
+}
+
+/// An objection to a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objection {
+    /// The claim.
+    pub claim: ClaimId,
+    /// Counted from 1 within the claim.
+    pub number: u32,
+    /// `open`, `upheld` or `dismissed`.
+    pub state: String,
+    /// What was said, sealed: it may name people.
+    pub sealed: Sealed,
+    /// Who noted it.
+    pub raised: Signature,
+    /// Who resolved it.
+    pub resolved: Option<Signature>,
+    /// Why it was resolved so.
+    pub resolution: String,
+}
+
+/// Which claims to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClaimFilter {
+    /// Only of this region.
+    pub region: Option<RegionCode>,
+    /// Only of this programme.
+    pub programme: Option<ProgrammeCode>,
+    /// Only in this state.
+    pub state: Option<crate::domain::claim::State>,
+    /// Only in this batch.
+    pub batch: Option<u64>,
+    /// In the order of the waiting list instead of by number.
+    pub by_waiting: bool,
 }

@@ -1,6 +1,8 @@
 //! The command line: one file a command, all over the gRPC services, on a server or in this process.
 
 mod allocate;
+mod assess;
+mod claim;
 mod client;
 mod explain;
 mod files;
@@ -8,7 +10,9 @@ mod formula;
 mod fund;
 mod fund_tables;
 mod import;
+mod keys;
 mod output;
+mod policy;
 mod runs;
 mod serve;
 mod tables;
@@ -59,6 +63,11 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Makes and changes the keys for personal data
+    Keys {
+        #[command(subcommand)]
+        command: keys::KeysCommand,
+    },
     /// Imports regions, indicators or observations from CSV or XLSX
     Import {
         #[command(subcommand)]
@@ -68,6 +77,16 @@ enum Command {
     Formula {
         #[command(subcommand)]
         command: formula::FormulaCommand,
+    },
+    /// Checks, stores and shows subsidy policies, programmes and the law's deed-tax rates
+    Policy {
+        #[command(subcommand)]
+        command: policy::PolicyCommand,
+    },
+    /// Assesses claims
+    Claim {
+        #[command(subcommand)]
+        command: claim::ClaimCommand,
     },
     /// Computes an allocation, prints it, and keeps it as a draft
     Allocate(Box<allocate::AllocateArguments>),
@@ -123,8 +142,11 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Config {
             command: ConfigCommand::Check,
         } => output::text(&config.to_masked_toml()?),
+        Command::Keys { command } => keys::run(command, &config).await,
         Command::Import { command } => import::run(command, connect().await?).await,
         Command::Formula { command } => formula::run(command, connect().await?).await,
+        Command::Policy { command } => policy::run(command, connect().await?).await,
+        Command::Claim { command } => claim::run(command, connect().await?).await,
         Command::Allocate(arguments) => allocate::run(*arguments, connect().await?).await,
         Command::Explain(arguments) => explain::run(arguments, connect().await?).await,
         Command::Runs { command } => runs::run(command, connect().await?).await,

@@ -113,6 +113,14 @@ impl Failure {
         }
     }
 
+    /// The same failure, with what it is about on the first line.
+    pub(super) fn within(mut self, what: &str) -> Self {
+        if let Some(first) = self.lines.first_mut() {
+            *first = format!("{what}: {first}");
+        }
+        self
+    }
+
     /// Writes the lines and gives the exit code.
     pub(super) fn report(self) -> ExitCode {
         let mut err = std::io::stderr().lock();

@@ -343,6 +343,103 @@ pub(super) fn formulas(revisions: &[pb::FormulaRevision]) -> Table {
     }
 }
 
+/// Revisions of policies.
+pub(super) fn policies(revisions: &[pb::PolicyRevision]) -> Table {
+    let row = |revision: &pb::PolicyRevision| {
+        let document = revision.document.clone().unwrap_or_default();
+        let basis = document.legal_basis.unwrap_or_default();
+        let created = revision.created.clone().unwrap_or_default();
+        vec![
+            text(&revision.name),
+            text(document.title_zh),
+            text(document.title_en),
+            text(document.region),
+            text(document.programme),
+            text(document.valid_from),
+            text(document.valid_to),
+            text(basis.document),
+            text(if basis.illustrative.is_empty() {
+                ""
+            } else {
+                "示例 yes"
+            }),
+            text(short(&revision.digest)),
+            text(created.principal),
+            text(created.time),
+        ]
+    };
+    Table {
+        title: "补贴政策 Policies".to_owned(),
+        unit: String::new(),
+        notes: Vec::new(),
+        columns: vec![
+            column("name", "名称 Name", false),
+            column("title_zh", "标题", false),
+            column("title_en", "Title", false),
+            column("region", "地区 Region", false),
+            column("programme", "项目 Programme", false),
+            column("valid_from", "起 From", false),
+            column("valid_to", "止 To", false),
+            column("legal_basis", "依据 Legal basis", false),
+            column("illustrative", "示例 Illustrative", false),
+            column("digest", "摘要 Digest", false),
+            column("created_by", "创建人 By", false),
+            column("created_at", "创建时间 At", false),
+        ],
+        rows: revisions.iter().map(row).collect(),
+        totals: false,
+    }
+}
+
+/// Programmes, a line for each fact.
+pub(super) fn programmes(revisions: &[pb::ProgrammeRevision]) -> Table {
+    let mut rows = Vec::new();
+    for revision in revisions {
+        let document = revision.document.clone().unwrap_or_default();
+        for fact in document.facts {
+            let options: Vec<String> = fact
+                .options
+                .iter()
+                .map(|option| format!("{}({})", option.code, option.name_zh))
+                .collect();
+            let mark = match (fact.code == document.decisive_date, fact.optional) {
+                (true, _) => "决定日期 decisive",
+                (false, true) => "可选 optional",
+                (false, false) => "必填 required",
+            };
+            rows.push(vec![
+                text(&revision.name),
+                text(&document.title_zh),
+                text(fact.code),
+                text(fact.kind),
+                text(fact.name_zh),
+                text(fact.name_en),
+                text(fact.unit_zh),
+                text(mark),
+                text(options.join(" ")),
+            ]);
+        }
+    }
+    Table {
+        title: "补贴项目与申请事项 Programmes and their facts".to_owned(),
+        unit: String::new(),
+        notes: Vec::new(),
+        columns: vec![
+            column("programme", "项目 Programme", false),
+            column("title", "标题 Title", false),
+            column("fact", "事项 Fact", false),
+            column("kind", "类型 Kind", false),
+            column("name_zh", "名称", false),
+            column("name_en", "Name", false),
+            column("unit", "单位 Unit", false),
+            column("required", "要求 Required", false),
+            column("options", "选项 Options", false),
+        ],
+        rows,
+        totals: false,
+    }
+}
+
 /// Explanations, a line for each region and component.
 pub(super) fn explanations(name: &str, explanations: &[pb::Explanation]) -> Table {
     let mut rows = Vec::new();

@@ -71,6 +71,21 @@ mutation_messages!(
     ApproveAllocationRequest,
     IssueAllocationRequest,
     SupersedeAllocationRequest,
+    SubmitClaimRequest,
+    SubmitClaimsRequest,
+    ApproveClaimRequest,
+    RejectClaimRequest,
+    WithdrawClaimRequest,
+    CancelClaimRequest,
+    ObjectToClaimRequest,
+    ResolveObjectionRequest,
+    RetryClaimRequest,
+    ReturnClaimRequest,
+    ChangeClaimsRequest,
+    ReserveWaitingClaimsRequest,
+    CreatePolicyRequest,
+    ImportProgrammesRequest,
+    ImportDeedTaxLawRequest,
     ReceiveFundsRequest,
     SurrenderFundsRequest,
     ContributeFundsRequest,
@@ -173,6 +188,27 @@ impl Gate {
         task.await
             .map_err(|join| to_status(Error::internal(join)))?
             .map_err(to_status)
+    }
+
+    /// Begins work that runs to its end even when the caller goes away.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        let span = tracing::Span::current();
+        self.begun.spawn(tracing::Instrument::instrument(work, span))
+    }
+
+    /// How one message of a stream is to be carried out, and the message without its request id.
+    pub(super) fn streamed<M: MutationMessage>(caller: &Principal, mut message: M) -> (Mutation, M) {
+        let request_id = message.take_request_id();
+        let mutation = Mutation {
+            caller: caller.clone(),
+            request_id,
+            body: Digest::of(&message.encode_to_vec()),
+            validate_only: message.validate_only(),
+        };
+        (mutation, message)
     }
 
     /// Waits for all work that was begun.

@@ -2,14 +2,17 @@
 //! `status` turns errors into statuses, `gate` says who calls and how much at once.
 
 mod allocation;
+mod bulk;
 pub mod convert;
 mod formula;
 mod gate;
 mod ledger;
 mod page;
+mod policy;
 pub mod server;
 mod statistics;
 pub mod status;
+mod subsidy;
 
 pub use gate::{PRINCIPAL_KEY, encode_principal};
 

@@ -6,9 +6,11 @@ use super::gate::Gate;
 use super::pb::allocation_service_server::AllocationServiceServer;
 use super::pb::formula_service_server::FormulaServiceServer;
 use super::pb::ledger_service_server::LedgerServiceServer;
+use super::pb::policy_service_server::PolicyServiceServer;
 use super::pb::statistics_service_server::StatisticsServiceServer;
+use super::pb::subsidy_service_server::SubsidyServiceServer;
 use super::status::with_details;
-use super::{DESCRIPTORS, allocation, formula, ledger, statistics};
+use super::{DESCRIPTORS, allocation, formula, ledger, policy, statistics, subsidy};
 use crate::app::App;
 use crate::domain::error::Error;
 use std::time::Duration;
@@ -116,11 +118,13 @@ pub async fn serve(
     result
 }
 
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 7] = [
     "",
     "incentivefund.v1.StatisticsService",
     "incentivefund.v1.FormulaService",
     "incentivefund.v1.AllocationService",
+    "incentivefund.v1.PolicyService",
+    "incentivefund.v1.SubsidyService",
     "incentivefund.v1.LedgerService",
 ];
 
@@ -138,6 +142,14 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
         app: app.clone(),
         gate: gate.clone(),
     };
+    let policies = policy::Policies {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
+    let subsidies = subsidy::Subsidies {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
     let ledgers = ledger::Ledgers {
         app: app.clone(),
         gate: gate.clone(),
@@ -149,6 +161,8 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
     )
     .add_service(FormulaServiceServer::new(formulas).max_decoding_message_size(bytes))
     .add_service(AllocationServiceServer::new(allocations).max_decoding_message_size(bytes))
+    .add_service(PolicyServiceServer::new(policies).max_decoding_message_size(bytes))
+    .add_service(SubsidyServiceServer::new(subsidies).max_decoding_message_size(bytes))
     .add_service(LedgerServiceServer::new(ledgers).max_decoding_message_size(bytes))
 }
 

@@ -51,14 +51,12 @@ impl Tx {
     ///
     /// [`Error::Conflict`] where another transaction added it, or another with its ordinal.
     pub async fn insert_fund(&self, fund: &FundId, head: &FundHead) -> Result<(), Error> {
-        self.insert_block("ledger_fund", &fund_rows([(fund, head)])).await
+        self.insert_block("ledger_fund", &fund_rows(&[(fund, head)]))
+            .await
     }
 
     /// Moves the ends of journals on; their rows were locked by [`Tx::fund_heads`].
-    pub async fn update_fund_heads<'a>(
-        &self,
-        heads: impl IntoIterator<Item = (&'a FundId, &'a FundHead)>,
-    ) -> Result<(), Error> {
+    pub async fn update_fund_heads(&self, heads: &[(&FundId, &FundHead)]) -> Result<(), Error> {
         self.execute_with(&fund_rows(heads), |rows| {
             format!(
                 "UPDATE ledger_fund AS f SET entries = r.entries, digest = r.digest, at = r.at, \
@@ -72,10 +70,10 @@ impl Tx {
     /// The balances of these accounts; an account without a row is left out.
     pub async fn balances(
         &self,
-        accounts: impl IntoIterator<Item = (&FundId, &Account)>,
+        accounts: &[(&FundId, &Account)],
     ) -> Result<Vec<(FundId, Account, Money)>, Error> {
         let mut wanted = Block::new(["fund", "account"]);
-        for (fund, account) in accounts {
+        for &(fund, account) in accounts {
             wanted.row([text(fund.as_str()), text(account.to_string())]);
         }
         let rows = self
@@ -99,10 +97,7 @@ impl Tx {
     }
 
     /// Adds entries to a fund's journal.
-    pub async fn insert_entries<'a>(
-        &self,
-        entries: impl IntoIterator<Item = (&'a FundId, &'a Entry)>,
-    ) -> Result<(), Error> {
+    pub async fn insert_entries(&self, entries: &[(&FundId, &Entry)]) -> Result<(), Error> {
         let mut block = Block::new([
             "fund",
             "number#",
@@ -119,7 +114,7 @@ impl Tx {
             "reverses#",
             "digest",
         ]);
-        for (fund, entry) in entries {
+        for &(fund, entry) in entries {
             let posting = &entry.posting;
             block.row([
                 text(fund.as_str()),
@@ -142,10 +137,7 @@ impl Tx {
     }
 
     /// Stores the balances of accounts, each with the number of the entry that last moved it.
-    pub async fn store_balances<'a>(
-        &self,
-        balances: impl IntoIterator<Item = (&'a FundId, &'a Account, Money, u64)>,
-    ) -> Result<(), Error> {
+    pub async fn store_balances(&self, balances: &[(&FundId, &Account, Money, u64)]) -> Result<(), Error> {
         let mut block = Block::new([
             "fund",
             "account",
@@ -156,7 +148,7 @@ impl Tx {
             "balance_fen#",
             "entry#",
         ]);
-        for (fund, account, balance, entry) in balances {
+        for &(fund, account, balance, entry) in balances {
             block.row([
                 text(fund.as_str()),
                 text(account.to_string()),
@@ -185,10 +177,7 @@ impl Tx {
     }
 
     /// Adds changes to a fund's history.
-    pub async fn insert_changes<'a>(
-        &self,
-        changes: impl IntoIterator<Item = (&'a FundId, &'a Change)>,
-    ) -> Result<(), Error> {
+    pub async fn insert_changes(&self, changes: &[(&FundId, &Change)]) -> Result<(), Error> {
         let mut block = Block::new([
             "fund",
             "number#",
@@ -200,7 +189,7 @@ impl Tx {
             "amount_fen#",
             "note",
         ]);
-        for (fund, change) in changes {
+        for &(fund, change) in changes {
             block.row([
                 text(fund.as_str()),
                 number(change.number),
@@ -241,11 +230,11 @@ impl Tx {
     }
 }
 
-fn fund_rows<'a>(heads: impl IntoIterator<Item = (&'a FundId, &'a FundHead)>) -> Block {
+fn fund_rows(heads: &[(&FundId, &FundHead)]) -> Block {
     let mut block = Block::new([
         "fund", "ordinal#", "entries#", "digest", "at#", "changes#", "claims#", "batches#",
     ]);
-    for (fund, head) in heads {
+    for &(fund, head) in heads {
         block.row([
             text(fund.as_str()),
             number(head.ordinal),

@@ -5,6 +5,7 @@
 
 mod block;
 mod catalog;
+mod claims;
 mod convert;
 mod data_sets;
 mod entity;
@@ -14,6 +15,8 @@ mod journal;
 mod ledger;
 mod observations;
 mod options;
+mod payments;
+mod policies;
 mod requests;
 mod retry;
 mod runs;
@@ -23,6 +26,7 @@ mod tests;
 pub use journal::StoredEntry;
 pub use observations::ObservationFilter;
 pub use options::StoreOptions;
+pub use policies::RuleDocument;
 pub use retry::retrying;
 
 use crate::domain::error::Error;

@@ -1,9 +1,12 @@
 //! Messages to domain types and back.
 
 pub mod allocation;
+pub mod assessment;
+pub mod claim;
 pub mod formula;
 pub mod ledger;
 pub mod names;
+pub mod policy;
 pub mod statistics;
 
 use super::pb;

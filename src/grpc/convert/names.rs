@@ -1,12 +1,14 @@
 //! Resource names: `collection/id`, and `collection/id/revisions/n`.
 
 use crate::app::formulas::FormulaId;
+use crate::app::policies::PolicyName;
 use crate::app::statistics::AsOf;
 use crate::domain::allocation::{FundId, RunId};
+use crate::domain::claim::ClaimId;
 use crate::domain::error::Violation;
 use crate::domain::region::RegionCode;
 use crate::domain::statistics::{DataSetId, IndicatorCode};
-use crate::domain::subsidy::ProgrammeCode;
+use crate::domain::subsidy::{PolicyId, ProgrammeCode};
 
 fn parts<'n>(
     field: &str,
@@ -102,21 +104,95 @@ pub fn of_fund(fund: &FundId) -> String {
     format!("funds/{fund}")
 }
 
-/// `funds/{id}/entries/{number}`.
-pub fn entry(field: &str, name: &str) -> Result<(FundId, u64), Violation> {
-    let refused = || {
-        Violation::new(
-            field,
-            name,
-            "a resource name funds/ID/entries/NUMBER",
-            "资源名 funds/ID/entries/NUMBER",
-        )
-    };
+/// The name of a programme.
+pub fn of_programme(code: &ProgrammeCode) -> String {
+    format!("programmes/{code}")
+}
+
+/// A name was expected in another form.
+fn not_of(form: &'static str, field: &str, name: &str) -> Violation {
+    Violation::new(
+        field,
+        name,
+        format!("a resource name {form}"),
+        format!("资源名 {form}"),
+    )
+}
+
+/// `funds/{fund}/{collection}/{number}`, and what follows it. The form stands for the whole in errors.
+fn numbered<'n>(
+    field: &str,
+    name: &'n str,
+    collection: &str,
+    form: &'static str,
+) -> Result<(FundId, u64, &'n str), Violation> {
+    let refused = || not_of(form, field, name);
     let rest = name.strip_prefix("funds/").ok_or_else(refused)?;
-    let (fund, number) = rest.split_once("/entries/").ok_or_else(refused)?;
-    let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let (fund, rest) = rest.split_once('/').ok_or_else(refused)?;
+    let rest = rest
+        .strip_prefix(collection)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .ok_or_else(refused)?;
+    let (number, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // One name for one thing: no sign, no leading zero.
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
     let number = number.parse().ok().filter(|_| plain).ok_or_else(refused)?;
-    Ok((FundId::parse(field, fund)?, number))
+    Ok((FundId::parse(field, fund)?, number, rest))
+}
+
+/// As [`numbered`], with nothing behind the number.
+fn numbered_only(
+    field: &str,
+    name: &str,
+    collection: &str,
+    form: &'static str,
+) -> Result<(FundId, u64), Violation> {
+    match numbered(field, name, collection, form)? {
+        (fund, number, "") => Ok((fund, number)),
+        _ => Err(not_of(form, field, name)),
+    }
+}
+
+/// `funds/{fund}/entries/{number}`.
+pub fn entry(field: &str, name: &str) -> Result<(FundId, u64), Violation> {
+    numbered_only(field, name, "entries", "funds/FUND/entries/NUMBER")
+}
+
+/// `funds/{fund}/claims/{number}`.
+pub fn claim(field: &str, name: &str) -> Result<ClaimId, Violation> {
+    let (fund, number) = numbered_only(field, name, "claims", "funds/FUND/claims/NUMBER")?;
+    Ok(ClaimId { fund, number })
+}
+
+/// `funds/{fund}/claims/{number}/objections/{number}`.
+pub fn objection(field: &str, name: &str) -> Result<(ClaimId, u32), Violation> {
+    let form = "funds/FUND/claims/NUMBER/objections/NUMBER";
+    let (fund, number, rest) = numbered(field, name, "claims", form)?;
+    let objection = rest
+        .strip_prefix("/objections/")
+        .filter(|number| !number.starts_with(['0', '+']))
+        .and_then(|number| number.parse().ok())
+        .ok_or_else(|| not_of(form, field, name))?;
+    Ok((ClaimId { fund, number }, objection))
+}
+
+/// `funds/{fund}/batches/{number}`.
+pub fn batch(field: &str, name: &str) -> Result<(FundId, u64), Violation> {
+    numbered_only(field, name, "batches", "funds/FUND/batches/NUMBER")
+}
+
+/// `allocations/{id}`.
+pub fn allocation(field: &str, name: &str) -> Result<RunId, Violation> {
+    RunId::parse(field, parts(field, name, "allocations", false)?.0)
+}
+
+/// `policies/{id}`, the newest revision, or `policies/{id}/revisions/{n}`.
+pub fn policy(field: &str, name: &str) -> Result<PolicyName, Violation> {
+    let (id, revision) = parts(field, name, "policies", true)?;
+    Ok(PolicyName {
+        id: PolicyId::parse(field, id)?,
+        revision,
+    })
 }
 
 /// `programmes/{code}`.
@@ -133,14 +209,24 @@ pub fn optional_programme(field: &str, name: &str) -> Result<Option<ProgrammeCod
     }
 }
 
-/// The name of a programme.
-pub fn of_programme(code: &ProgrammeCode) -> String {
-    format!("programmes/{code}")
-}
-
-/// `allocations/{id}`.
-pub fn allocation(field: &str, name: &str) -> Result<RunId, Violation> {
-    RunId::parse(field, parts(field, name, "allocations", false)?.0)
+/// `deedTaxLaw`, the newest revision, or `deedTaxLaw/revisions/{n}`.
+pub fn deed_tax_law(field: &str, name: &str) -> Result<Option<u32>, Violation> {
+    if name == "deedTaxLaw" {
+        return Ok(None);
+    }
+    let number = name
+        .strip_prefix("deedTaxLaw/revisions/")
+        .and_then(|number| number.parse().ok())
+        .filter(|number| *number > 0);
+    number.map(Some).ok_or_else(|| {
+        let form = "deedTaxLaw or deedTaxLaw/revisions/N";
+        Violation::new(
+            field,
+            name,
+            format!("a resource name {form}"),
+            format!("资源名 {form}"),
+        )
+    })
 }
 
 #[cfg(test)]

@@ -10,5 +10,7 @@ pub mod data_set_revision;
 pub mod formula_revision;
 pub mod indicator;
 pub mod observation;
+pub mod policy_revision;
 pub mod region;
 pub mod request;
+pub mod rule_revision;

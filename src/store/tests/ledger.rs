@@ -54,20 +54,21 @@ async fn keep(store: &Store, entries: &[Entry], at_once: usize) {
             digest: last.digest.clone(),
             at: last.signed.at,
         };
-        tx.update_fund_heads([(&fund, &known)]).await.unwrap();
+        tx.update_fund_heads(&[(&fund, &known)]).await.unwrap();
         let mut balances: BTreeMap<&Account, (Money, u64)> = BTreeMap::new();
         for entry in entries {
             balances.insert(&entry.posting.from, (entry.from_balance, entry.number));
             balances.insert(&entry.posting.to, (entry.to_balance, entry.number));
         }
         tx.store_balances(
-            balances
+            &balances
                 .iter()
-                .map(|(account, (balance, entry))| (&fund, *account, *balance, *entry)),
+                .map(|(account, (balance, entry))| (&fund, *account, *balance, *entry))
+                .collect::<Vec<_>>(),
         )
         .await
         .unwrap();
-        tx.insert_entries(entries.iter().map(|entry| (&fund, entry)))
+        tx.insert_entries(&entries.iter().map(|entry| (&fund, entry)).collect::<Vec<_>>())
             .await
             .unwrap();
         tx.commit().await.unwrap();
@@ -288,7 +289,7 @@ async fn keeps_a_reversal_once(database: Fresh) {
     books.post(vec![few], &signed(0)).unwrap();
     let fund = fund();
     let rows: Vec<_> = books.made().iter().map(|entry| (&fund, entry)).collect();
-    let refused = tx.insert_entries(rows).await;
+    let refused = tx.insert_entries(&rows).await;
     assert!(matches!(refused, Err(Error::Conflict { .. })), "{refused:?}");
 }
 
@@ -338,7 +339,7 @@ async fn hands_on_changes_in_order(database: Fresh) {
     let all: Vec<Change> = (1..=10).map(change).collect();
     let fund = fund();
     let rows: Vec<_> = all.iter().map(|change| (&fund, change)).collect();
-    tx.insert_changes(rows).await.unwrap();
+    tx.insert_changes(&rows).await.unwrap();
     tx.commit().await.unwrap();
     let tx = store.begin_read().await.unwrap();
     assert_eq!(tx.changes(&fund, None, 0, 100).await.unwrap(), all);
