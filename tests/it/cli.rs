@@ -6,3 +6,4 @@ mod importing;
 pub mod office;
 mod refusing;
 mod reviewing;
+mod subsidising;
