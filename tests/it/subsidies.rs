@@ -324,7 +324,7 @@ async fn revisions_are_kept_and_the_newest_counts(world: World) {
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(page.revisions, [back.clone()]);
+    assert_eq!(page.revisions, std::slice::from_ref(&back));
     let get = pb::GetPolicyRequest {
         name: "policies/xuchang-housing-purchase-2024/revisions/1".to_owned(),
     };
