@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 7] = [
+const PROTOS: [&str; 8] = [
     "money",
     "region",
     "statistics",
     "formula",
     "allocation",
+    "ledger",
     "policy",
     "subsidy",
 ];

@@ -1,5 +1,6 @@
 //! Configuration in layers: the built-in default, a file, the environment, flags.
 
+use crate::app::vault::Vault;
 use crate::domain::error::{Error, Violation};
 use crate::grpc::server::Limits;
 use crate::store::StoreOptions;
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// The default, which documents every key.
 pub const DEFAULT: &str = include_str!("../config/default.toml");
@@ -22,6 +24,7 @@ const ENVIRONMENT: &str = "INCENTIVE_FUND";
 pub struct Config {
     pub database: Database,
     pub server: Server,
+    pub privacy: Privacy,
     pub log: Log,
     pub cli: Cli,
 }
@@ -50,6 +53,38 @@ pub struct Server {
     pub max_streams_per_connection: u32,
     pub call_timeout_seconds: u64,
     pub shutdown_timeout_seconds: u64,
+}
+
+/// `[privacy]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Privacy {
+    pub key_file: PathBuf,
+}
+
+impl Privacy {
+    /// The keys for personal data, where a key file is configured.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where the file cannot be read or is none; what it holds is never repeated.
+    pub fn vault(&self) -> Result<Option<Vault>, Error> {
+        if self.key_file.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&self.key_file)
+            .map(Zeroizing::new)
+            .map_err(|error| {
+                Violation::new(
+                    "privacy.key_file",
+                    format!("{}: {error}", self.key_file.display()),
+                    "a file that can be read, as `keys generate` writes it",
+                    "可读取的密钥文件(由 `keys generate` 生成)",
+                )
+            })?;
+        Ok(Some(Vault::parse(&text)?))
+    }
 }
 
 /// `[log]`

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod grpc;
+pub mod payment;
 pub mod report;
 pub mod shipped;
 pub mod store;

@@ -101,3 +101,12 @@ pub(crate) fn foreign_key<const N: usize>(
     }
     key
 }
+
+/// A number that counts from 1, or 0 for none: in tables whose rows are written as arrays, without nulls.
+pub(crate) fn number(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name)
+        .big_integer()
+        .not_null()
+        .check(Expr::col(name).gte(0))
+        .take()
+}

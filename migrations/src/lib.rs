@@ -8,7 +8,10 @@ mod m0002_data_sets;
 mod m0003_formulas;
 mod m0004_allocations;
 mod m0005_requests;
+mod m0006_ledger;
 mod m0007_policies;
+mod m0008_claims;
+mod m0009_payments;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{DatabaseConnection, EntityTrait};
@@ -27,7 +30,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_formulas::Migration),
             Box::new(m0004_allocations::Migration),
             Box::new(m0005_requests::Migration),
+            Box::new(m0006_ledger::Migration),
             Box::new(m0007_policies::Migration),
+            Box::new(m0008_claims::Migration),
+            Box::new(m0009_payments::Migration),
         ]
     }
 }

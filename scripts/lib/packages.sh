@@ -38,3 +38,13 @@ apt_install() {
 ensure_c_compiler() {
   command -v cc >/dev/null || apt_install "C compiler" gcc libc6-dev
 }
+
+# The judge of the XML that is written.
+ensure_xmllint() {
+  command -v xmllint >/dev/null || apt_install xmllint libxml2-utils
+}
+
+# The ledger's journal is checked by a program that isn't ours.
+ensure_hledger() {
+  command -v hledger >/dev/null || apt_install hledger hledger
+}

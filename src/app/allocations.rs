@@ -4,7 +4,7 @@ use super::computation::{ComputeRequest, Computed, DataSource, ExplainWhich, For
 use super::formulas::FormulaId;
 use super::records::RunFilter;
 use super::statistics::AsOf;
-use super::{App, Mutation, clock};
+use super::{App, Mutation, clock, issuing};
 use crate::domain::allocation::{Difference, FundId, Outcome, Run, RunId, Stage, State, compare};
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::formula::trace::Explanation;
@@ -199,13 +199,16 @@ impl App {
         .await
     }
 
-    /// Issues an approved run; a fund has one issued run for each stage.
+    /// Issues an approved run: the fund's money becomes quota of the regions. A fund has one issued run
+    /// for each stage.
     pub async fn issue_run(&self, mutation: &Mutation, id: &RunId, etag: &str) -> Result<Run, Error> {
-        self.mutate(mutation, "IssueAllocation", |tx| async move {
+        self.mutate_posting(mutation, "IssueAllocation", |tx| async move {
+            let mut books = issuing::open(&tx, &fund_of(&tx, id).await?).await?;
             let mut run = find_run(&tx, id).await?;
             run.check_etag(etag)?;
             let version = run.version;
-            run.issue(clock::sign(&mutation.caller))?;
+            let signed = clock::sign(&mutation.caller);
+            run.issue(signed.clone())?;
             if let Some(issued) = tx.issued_run(&run.inputs.fund, run.inputs.stage.code()).await? {
                 let (fund, stage) = (&run.inputs.fund, &run.inputs.stage);
                 return Err(Error::State {
@@ -227,12 +230,16 @@ impl App {
             }
             settles_what_is_out(&tx, &run).await?;
             tx.update_run(&run, version).await?;
+            issuing::issue(&tx, &mut books, &run, None, &signed).await?;
+            issuing::tell(&mut books, &run, &signed)?;
+            books.write(&tx).await?;
             Ok((tx, run))
         })
         .await
     }
 
-    /// Withdraws a run, or replaces it by another.
+    /// Withdraws a run, or replaces it by another; where it was issued, the regions get or give back the
+    /// difference.
     pub async fn supersede_run(
         &self,
         mutation: &Mutation,
@@ -240,7 +247,9 @@ impl App {
         replacement: Option<&RunId>,
         etag: &str,
     ) -> Result<Run, Error> {
-        self.mutate(mutation, "SupersedeAllocation", |tx| async move {
+        self.mutate_posting(mutation, "SupersedeAllocation", |tx| async move {
+            // The fund's row keeps others from issuing and superseding within it.
+            let mut books = issuing::open(&tx, &fund_of(&tx, id).await?).await?;
             let mut run = find_run(&tx, id).await?;
             run.check_etag(etag)?;
             let mut other = match replacement {
@@ -251,7 +260,8 @@ impl App {
             if run.state == State::Issued {
                 not_settled(&tx, &run).await?;
             }
-            run.supersede(other.as_mut(), clock::sign(&mutation.caller))?;
+            let signed = clock::sign(&mutation.caller);
+            run.supersede(other.as_mut(), signed.clone())?;
             // The old one first: at most one run of a fund and stage may be issued at any moment.
             tx.update_run(&run, version).await?;
             if let (Some(other), Some(other_version)) = (&other, other_version)
@@ -259,6 +269,10 @@ impl App {
             {
                 settles_what_is_out(&tx, other).await?;
                 tx.update_run(other, other_version).await?;
+                issuing::issue(&tx, &mut books, other, Some(&run), &signed).await?;
+                issuing::tell(&mut books, &run, &signed)?;
+                issuing::tell(&mut books, other, &signed)?;
+                books.write(&tx).await?;
             }
             Ok((tx, run))
         })
@@ -268,6 +282,13 @@ impl App {
 
 async fn find_run(tx: &Tx, id: &RunId) -> Result<Run, Error> {
     tx.run(id).await?.ok_or_else(|| Error::NotFound {
+        kind: "allocation",
+        name: id.resource_name(),
+    })
+}
+
+async fn fund_of(tx: &Tx, id: &RunId) -> Result<FundId, Error> {
+    tx.fund_of_run(id).await?.ok_or_else(|| Error::NotFound {
         kind: "allocation",
         name: id.resource_name(),
     })

@@ -4,27 +4,37 @@
 //! with the record of its `request_id`; a conflict with another transaction runs it again.
 
 pub mod allocations;
+mod books;
+pub mod claims;
 pub mod clock;
 pub mod computation;
+pub mod desk;
 pub mod formulas;
+mod issuing;
+pub mod ledger;
 pub mod policies;
 pub mod records;
 pub mod rules;
 pub mod statistics;
+pub mod vault;
 
 use crate::domain::digest::Digest;
-use crate::domain::error::{Error, Violation};
+use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::identity::Principal;
 use crate::store::{Store, Tx, retrying};
 use records::StoredRequest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use vault::Vault;
 
 /// The use cases over one store.
 #[derive(Clone)]
 pub struct App {
     store: Store,
     rules: rules::RulesCache,
+    vault: Option<Vault>,
+    desk: Arc<desk::Desk>,
 }
 
 /// How a mutation is to be carried out.
@@ -40,6 +50,13 @@ pub struct Mutation {
     pub validate_only: bool,
 }
 
+/// Which kind of transaction a mutation runs in.
+#[derive(Debug, Clone, Copy)]
+enum Begin {
+    Write,
+    Posting,
+}
+
 /// Longest `request_id`.
 const MAX_REQUEST_ID: usize = 64;
 
@@ -49,7 +66,33 @@ impl App {
         Self {
             store,
             rules: rules::RulesCache::default(),
+            vault: None,
+            desk: Arc::default(),
         }
+    }
+
+    /// The same with the keys for personal data, without which there are no claims.
+    #[must_use]
+    pub fn with_vault(mut self, vault: Vault) -> Self {
+        self.vault = Some(vault);
+        self
+    }
+
+    /// The keys for personal data.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::State`] where none are configured.
+    pub fn vault(&self) -> Result<&Vault, Error> {
+        self.vault.as_ref().ok_or_else(|| Error::State {
+            name: "privacy.key_file".to_owned(),
+            reason: "NO_KEYS",
+            message: Bilingual::new(
+                "no keys for personal data are configured: write a key file with `incentive-fund keys generate` \
+                 and name it as privacy.key_file",
+                "未配置个人信息密钥:请用 `incentive-fund keys generate` 生成密钥文件,并在 privacy.key_file 中指明",
+            ),
+        })
     }
 
     /// The store.
@@ -80,10 +123,44 @@ impl App {
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = Result<(Tx, T), Error>>,
     {
+        self.once(mutation, method, Begin::Write, work).await
+    }
+
+    /// As [`App::mutate`], in a transaction that posts ([`Store::begin_posting`]): `work` locks the ends of
+    /// its funds' journals before it reads anything that it decides on.
+    async fn mutate_posting<T, F, Fut>(
+        &self,
+        mutation: &Mutation,
+        method: &'static str,
+        work: F,
+    ) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<(Tx, T), Error>>,
+    {
+        self.once(mutation, method, Begin::Posting, work).await
+    }
+
+    async fn once<T, F, Fut>(
+        &self,
+        mutation: &Mutation,
+        method: &'static str,
+        begin: Begin,
+        work: F,
+    ) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<(Tx, T), Error>>,
+    {
         check_request_id(&mutation.request_id)?;
         let caller = mutation.caller.as_str();
         retrying(|| async {
-            let tx = self.store.begin_write().await?;
+            let tx = match begin {
+                Begin::Write => self.store.begin_write().await?,
+                Begin::Posting => self.store.begin_posting().await?,
+            };
             if !mutation.request_id.is_empty()
                 && let Some(stored) = tx.request(caller, &mutation.request_id).await?
             {

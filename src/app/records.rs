@@ -1,12 +1,18 @@
 //! What the use cases keep in the store, beside the domain's own types.
 
+use super::vault::Sealed;
 use crate::domain::allocation::{FundId, Signature, State};
+use crate::domain::claim::ClaimId;
 use crate::domain::digest::Digest;
 use crate::domain::formula::Document;
+use crate::domain::ledger::{Account, Bucket, Event, Head};
+use crate::domain::money::Money;
+use crate::domain::payer::Payer;
 use crate::domain::region::RegionCode;
 use crate::domain::statistics::{DataSetId, Snapshot};
 use crate::domain::subsidy::{PolicyDocument, ProgrammeCode};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A named collection of observations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,4 +135,128 @@ pub struct RunFilter {
     pub fund: Option<FundId>,
     /// Only in this state.
     pub state: Option<State>,
+}
+
+/// A fund's journal at its end, and what is counted within the fund.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FundHead {
+    /// Counted from 1 over all funds of the database; part of payment references.
+    pub ordinal: u64,
+    /// The end of the journal.
+    pub journal: Head,
+    /// Number of the last change.
+    pub changes: u64,
+    /// Number of the last claim.
+    pub claims: u64,
+    /// Number of the last payment batch.
+    pub batches: u64,
+}
+
+/// Which accounts to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccountFilter {
+    /// Only of this payer.
+    pub payer: Option<Payer>,
+    /// Only of this region.
+    pub region: Option<RegionCode>,
+    /// Only of this programme.
+    pub programme: Option<ProgrammeCode>,
+    /// Only of this bucket.
+    pub bucket: Option<Bucket>,
+}
+
+/// Which entries to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EntryFilter {
+    /// Only those that move this account.
+    pub account: Option<Account>,
+    /// Only of this event.
+    pub event: Option<Event>,
+    /// Only those that this resource caused.
+    pub subject: Option<String>,
+    /// Not before this time.
+    pub from: Option<i64>,
+    /// Before this time.
+    pub until: Option<i64>,
+}
+
+/// Something that happened in a fund: a line of its history, and what a watcher is sent.
+///
+/// It holds no personal data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Counted from 1 within the fund, without gaps, in the order of commits.
+    pub number: u64,
+    /// Who and when.
+    pub signed: Signature,
+    /// What happened, such as `claim.approved`.
+    pub kind: String,
+    /// To which resource.
+    pub resource: String,
+    /// The state of the resource after it.
+    pub state: String,
+    /// The amount that it is about; zero where there is none.
+    pub amount: Money,
+    /// A note of the person who acted; may be empty.
+    pub note: String,
+}
+
+/// Something that is subsidised once only: a person, a home.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OnceKey {
+    /// What it is, with the period it holds for, such as `household` or `pupil 2025`.
+    pub kind: String,
+    /// The keyed hash.
+    pub hash: String,
+    /// The id of the key that hashed it.
+    pub lookup_key: String,
+}
+
+/// What a claim was assessed from, and who it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimMaterial {
+    /// The revision of the deed-tax law that the assessment used; 0 where it used none.
+    pub law_revision: u32,
+    /// Facts by code.
+    pub facts: BTreeMap<String, String>,
+    /// Kinds of the documents handed in.
+    pub documents: Vec<String>,
+    /// The personal data.
+    pub sealed: Sealed,
+    /// What the claim takes.
+    pub keys: Vec<OnceKey>,
+}
+
+/// An objection to a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objection {
+    /// The claim.
+    pub claim: ClaimId,
+    /// Counted from 1 within the claim.
+    pub number: u32,
+    /// `open`, `upheld` or `dismissed`.
+    pub state: String,
+    /// What was said, sealed: it may name people.
+    pub sealed: Sealed,
+    /// Who noted it.
+    pub raised: Signature,
+    /// Who resolved it.
+    pub resolved: Option<Signature>,
+    /// Why it was resolved so.
+    pub resolution: String,
+}
+
+/// Which claims to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClaimFilter {
+    /// Only of this region.
+    pub region: Option<RegionCode>,
+    /// Only of this programme.
+    pub programme: Option<ProgrammeCode>,
+    /// Only in this state.
+    pub state: Option<crate::domain::claim::State>,
+    /// Only in this batch.
+    pub batch: Option<u64>,
+    /// In the order of the waiting list instead of by number.
+    pub by_waiting: bool,
 }

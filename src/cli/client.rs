@@ -3,6 +3,7 @@
 use crate::domain::identity::Principal;
 use crate::grpc::pb::allocation_service_client::AllocationServiceClient;
 use crate::grpc::pb::formula_service_client::FormulaServiceClient;
+use crate::grpc::pb::ledger_service_client::LedgerServiceClient;
 use crate::grpc::pb::policy_service_client::PolicyServiceClient;
 use crate::grpc::pb::statistics_service_client::StatisticsServiceClient;
 use crate::grpc::pb::subsidy_service_client::SubsidyServiceClient;
@@ -34,6 +35,7 @@ pub(super) struct Client {
     pub(super) allocations: AllocationServiceClient<Identified>,
     pub(super) policies: PolicyServiceClient<Identified>,
     pub(super) subsidies: SubsidyServiceClient<Identified>,
+    pub(super) ledger: LedgerServiceClient<Identified>,
 }
 
 impl Client {
@@ -47,7 +49,8 @@ impl Client {
             formulas: FormulaServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             allocations: AllocationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             policies: PolicyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
-            subsidies: SubsidyServiceClient::new(service).max_decoding_message_size(usize::MAX),
+            subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            ledger: LedgerServiceClient::new(service).max_decoding_message_size(usize::MAX),
         }
     }
 }

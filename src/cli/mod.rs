@@ -7,7 +7,10 @@ mod client;
 mod explain;
 mod files;
 mod formula;
+mod fund;
+mod fund_tables;
 mod import;
+mod keys;
 mod output;
 mod policy;
 mod runs;
@@ -60,6 +63,11 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Makes and changes the keys for personal data
+    Keys {
+        #[command(subcommand)]
+        command: keys::KeysCommand,
+    },
     /// Imports regions, indicators or observations from CSV or XLSX
     Import {
         #[command(subcommand)]
@@ -88,6 +96,11 @@ enum Command {
     Runs {
         #[command(subcommand)]
         command: runs::RunsCommand,
+    },
+    /// Receives, contributes and assigns money; shows, verifies and exports the ledger of a fund
+    Fund {
+        #[command(subcommand)]
+        command: Box<fund::FundCommand>,
     },
 }
 
@@ -129,6 +142,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Config {
             command: ConfigCommand::Check,
         } => output::text(&config.to_masked_toml()?),
+        Command::Keys { command } => keys::run(command, &config).await,
         Command::Import { command } => import::run(command, connect().await?).await,
         Command::Formula { command } => formula::run(command, connect().await?).await,
         Command::Policy { command } => policy::run(command, connect().await?).await,
@@ -136,6 +150,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Allocate(arguments) => allocate::run(*arguments, connect().await?).await,
         Command::Explain(arguments) => explain::run(arguments, connect().await?).await,
         Command::Runs { command } => runs::run(command, connect().await?).await,
+        Command::Fund { command } => fund::run(*command, connect().await?).await,
     }
 }
 

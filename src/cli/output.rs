@@ -80,6 +80,14 @@ impl Failure {
         }
     }
 
+    /// What was asked for could not be done, or did not turn out well.
+    pub(super) fn failed(message: String) -> Self {
+        Self {
+            lines: vec![message],
+            code: 1,
+        }
+    }
+
     /// A file that cannot be read or written.
     pub(super) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
         Self {

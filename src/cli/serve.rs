@@ -36,7 +36,11 @@ pub(super) async fn open(config: &Config) -> Result<App, Failure> {
             .into());
         }
     }
-    Ok(App::new(store))
+    let app = App::new(store);
+    Ok(match config.privacy.vault()? {
+        Some(vault) => app.with_vault(vault),
+        None => app,
+    })
 }
 
 /// Serves until told to stop.

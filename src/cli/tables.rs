@@ -14,11 +14,11 @@ fn column(key: &str, header: &str, total: bool) -> Column {
     }
 }
 
-fn text(text: impl Into<String>) -> Cell {
+pub(super) fn text(text: impl Into<String>) -> Cell {
     Cell::Text(text.into())
 }
 
-fn money(amount: &str) -> Result<Cell, Failure> {
+pub(super) fn money(amount: &str) -> Result<Cell, Failure> {
     if amount.is_empty() {
         return Ok(Cell::Empty);
     }
@@ -33,11 +33,11 @@ fn decimal(value: &str) -> Cell {
     }
 }
 
-fn code(name: &str) -> String {
+pub(super) fn code(name: &str) -> String {
     name.rsplit('/').next().unwrap_or(name).to_owned()
 }
 
-fn region_name(name: Option<&pb::LocalizedText>) -> String {
+pub(super) fn region_name(name: Option<&pb::LocalizedText>) -> String {
     let (zh, en) = name.map_or(("", ""), |name| (name.zh.as_str(), name.en.as_str()));
     if zh.is_empty() {
         en.to_owned()
@@ -68,7 +68,7 @@ fn stage_words(allocation: &pb::Allocation) -> (String, String) {
     }
 }
 
-const UNIT: &str = "单位:元 (yuan)";
+pub(super) const UNIT: &str = "单位:元 (yuan)";
 
 /// An allocation with its lines.
 pub(super) fn allocation(allocation: &pb::Allocation) -> Result<Table, Failure> {

@@ -6,12 +6,17 @@
 
 pub mod allocation;
 pub mod apportion;
+pub mod claim;
 pub mod digest;
+pub mod disbursement;
 pub mod error;
 pub mod exact;
 pub mod formula;
 pub mod identity;
+pub mod ledger;
 pub mod money;
+pub mod payer;
+pub mod payment;
 pub mod region;
 pub mod statistics;
 pub mod subsidy;

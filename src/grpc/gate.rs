@@ -1,16 +1,19 @@
 //! Who calls, how much at once, and finishing what was begun.
 
-use super::status::{overloaded, to_status};
+use super::status::{overloaded, stopped, to_status};
 use crate::app::Mutation;
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
 use crate::domain::identity::Principal;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::metadata::MetadataMap;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
 /// Metadata key of the caller's name, percent-encoded UTF-8.
 pub const PRINCIPAL_KEY: &str = "incentive-fund-principal";
@@ -20,11 +23,23 @@ pub fn encode_principal(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
+/// What a streamed answer is to the transport.
+pub(super) type Answers<T> = ReceiverStream<Result<T, Status>>;
+
+/// Messages that wait for a caller who is slow.
+const STREAMED: usize = 8;
+/// Longest wait to tell a caller why a stream ends.
+const PARTING: Duration = Duration::from_secs(1);
+
 /// Shared by all services of a server.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
     calls: Arc<Semaphore>,
+    /// Calls that wait for what is to come. They have places of their own, so that they never take those
+    /// of calls that end by themselves.
+    waiting: Arc<Semaphore>,
     begun: TaskTracker,
+    stopping: CancellationToken,
 }
 
 /// A message that asks for a mutation.
@@ -56,16 +71,37 @@ mutation_messages!(
     ApproveAllocationRequest,
     IssueAllocationRequest,
     SupersedeAllocationRequest,
+    SubmitClaimRequest,
+    SubmitClaimsRequest,
+    ApproveClaimRequest,
+    RejectClaimRequest,
+    WithdrawClaimRequest,
+    CancelClaimRequest,
+    ObjectToClaimRequest,
+    ResolveObjectionRequest,
+    RetryClaimRequest,
+    ReturnClaimRequest,
+    ChangeClaimsRequest,
+    ReserveWaitingClaimsRequest,
     CreatePolicyRequest,
     ImportProgrammesRequest,
     ImportDeedTaxLawRequest,
+    ReceiveFundsRequest,
+    SurrenderFundsRequest,
+    ContributeFundsRequest,
+    RetractContributionRequest,
+    AssignQuotaRequest,
+    UnassignQuotaRequest,
+    ReverseEntryRequest,
 );
 
 impl Gate {
     pub(super) fn new(max_calls: usize) -> Self {
         Self {
             calls: Arc::new(Semaphore::new(max_calls)),
+            waiting: Arc::new(Semaphore::new(max_calls)),
             begun: TaskTracker::new(),
+            stopping: CancellationToken::new(),
         }
     }
 
@@ -74,6 +110,49 @@ impl Gate {
         Arc::clone(&self.calls)
             .try_acquire_owned()
             .map_err(|_| overloaded())
+    }
+
+    /// A place among the calls that wait.
+    pub(super) fn enter_waiting(&self) -> Result<OwnedSemaphorePermit, Status> {
+        Arc::clone(&self.waiting)
+            .try_acquire_owned()
+            .map_err(|_| overloaded())
+    }
+
+    /// Answers with a stream that `work` fills on a task of its own, which keeps its place until its end.
+    /// Where the caller goes away or the server stops, `work` is dropped.
+    pub(super) fn stream<T, Fut>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        work: impl FnOnce(mpsc::Sender<Result<T, Status>>) -> Fut,
+    ) -> Response<Answers<T>>
+    where
+        T: Send + 'static,
+        Fut: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(STREAMED);
+        let work = work(sender.clone());
+        let stopping = self.stopping.clone();
+        let span = tracing::Span::current();
+        let task = async move {
+            let status = tokio::select! {
+                result = work => result.err().map(to_status),
+                () = sender.closed() => None,
+                () = stopping.cancelled() => Some(stopped()),
+            };
+            if let Some(status) = status {
+                // A caller that takes nothing does not keep the server from stopping.
+                let _ = tokio::time::timeout(PARTING, sender.send(Err(status))).await;
+            }
+            drop(permit);
+        };
+        self.begun.spawn(tracing::Instrument::instrument(task, span));
+        Response::new(ReceiverStream::new(receiver))
+    }
+
+    /// Ends the streams that do not end by themselves.
+    pub(super) fn stop(&self) {
+        self.stopping.cancel();
     }
 
     /// How a mutation is to be carried out, and its message without the request id.
@@ -109,6 +188,27 @@ impl Gate {
         task.await
             .map_err(|join| to_status(Error::internal(join)))?
             .map_err(to_status)
+    }
+
+    /// Begins work that runs to its end even when the caller goes away.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        let span = tracing::Span::current();
+        self.begun.spawn(tracing::Instrument::instrument(work, span))
+    }
+
+    /// How one message of a stream is to be carried out, and the message without its request id.
+    pub(super) fn streamed<M: MutationMessage>(caller: &Principal, mut message: M) -> (Mutation, M) {
+        let request_id = message.take_request_id();
+        let mutation = Mutation {
+            caller: caller.clone(),
+            request_id,
+            body: Digest::of(&message.encode_to_vec()),
+            validate_only: message.validate_only(),
+        };
+        (mutation, message)
     }
 
     /// Waits for all work that was begun.

@@ -2,9 +2,11 @@
 //! `status` turns errors into statuses, `gate` says who calls and how much at once.
 
 mod allocation;
+mod bulk;
 pub mod convert;
 mod formula;
 mod gate;
+mod ledger;
 mod page;
 mod policy;
 pub mod server;

@@ -5,11 +5,12 @@
 use super::gate::Gate;
 use super::pb::allocation_service_server::AllocationServiceServer;
 use super::pb::formula_service_server::FormulaServiceServer;
+use super::pb::ledger_service_server::LedgerServiceServer;
 use super::pb::policy_service_server::PolicyServiceServer;
 use super::pb::statistics_service_server::StatisticsServiceServer;
 use super::pb::subsidy_service_server::SubsidyServiceServer;
 use super::status::with_details;
-use super::{DESCRIPTORS, allocation, formula, policy, statistics, subsidy};
+use super::{DESCRIPTORS, allocation, formula, ledger, policy, statistics, subsidy};
 use crate::app::App;
 use crate::domain::error::Error;
 use std::time::Duration;
@@ -78,8 +79,10 @@ pub async fn serve(
         .add_service(reflection_v1alpha);
     let watching = watch.abort_handle();
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+    let streams = gate.clone();
     let announce = async move {
         stop.await;
+        streams.stop();
         // The watch must not call the services healthy again.
         watching.abort();
         for service in SERVICES {
@@ -115,13 +118,14 @@ pub async fn serve(
     result
 }
 
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     "",
     "incentivefund.v1.StatisticsService",
     "incentivefund.v1.FormulaService",
     "incentivefund.v1.AllocationService",
     "incentivefund.v1.PolicyService",
     "incentivefund.v1.SubsidyService",
+    "incentivefund.v1.LedgerService",
 ];
 
 fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
@@ -146,6 +150,10 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
         app: app.clone(),
         gate: gate.clone(),
     };
+    let ledgers = ledger::Ledgers {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
     Routes::new(
         StatisticsServiceServer::new(statistics)
             .max_decoding_message_size(bytes)
@@ -155,6 +163,7 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
     .add_service(AllocationServiceServer::new(allocations).max_decoding_message_size(bytes))
     .add_service(PolicyServiceServer::new(policies).max_decoding_message_size(bytes))
     .add_service(SubsidyServiceServer::new(subsidies).max_decoding_message_size(bytes))
+    .add_service(LedgerServiceServer::new(ledgers).max_decoding_message_size(bytes))
 }
 
 /// A channel to the services in this process, over a pipe in memory.

@@ -82,6 +82,22 @@ pub fn overloaded() -> Status {
     )
 }
 
+/// The status of a stream that ends because the server stops.
+pub fn stopped() -> Status {
+    let details = vec![RetryInfo::new(Some(RETRY_AFTER)).into()];
+    let messages = (
+        "the server stops: connect again and go on from where this ended".to_owned(),
+        "服务器正在停止,请重新连接并从中断处继续".to_owned(),
+    );
+    with_messages(
+        Code::Unavailable,
+        "SERVER_STOPPING",
+        HashMap::new(),
+        details,
+        &messages,
+    )
+}
+
 /// Gives details to an error that no use case made but the transport, such as a message over the limit.
 pub(super) fn with_details<B: Default>(response: http::Response<B>) -> http::Response<B> {
     let Some(status) = Status::from_header_map(response.headers()) else {

@@ -3,6 +3,7 @@
 //! A rendering depends on the table alone: the same table gives the same bytes at any time and place.
 
 mod csv;
+pub mod hledger;
 mod json;
 mod text;
 mod totals;

@@ -3,14 +3,19 @@
 //! All work happens in a transaction, [`Tx`]. A use case begins one, loads, asks the domain, stores
 //! and commits; [`retrying`] repeats the whole of it where another change came in between.
 
+mod block;
 mod catalog;
+mod claims;
 mod convert;
 mod data_sets;
 mod entity;
 mod error;
 mod formulas;
+mod journal;
+mod ledger;
 mod observations;
 mod options;
+mod payments;
 mod policies;
 mod requests;
 mod retry;
@@ -18,6 +23,7 @@ mod runs;
 #[cfg(test)]
 mod tests;
 
+pub use journal::StoredEntry;
 pub use observations::ObservationFilter;
 pub use options::StoreOptions;
 pub use policies::RuleDocument;
@@ -32,7 +38,7 @@ use sea_orm::{
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 /// A pool of connections to one database; clones share it.
 #[derive(Clone)]
@@ -42,6 +48,8 @@ pub struct Store {
     /// SQLite is polling, and a writer that is out of luck there starves.
     writer: Option<Arc<Mutex<()>>>,
     acquire_timeout: Duration,
+    /// Counts the commits of this process, so that who waits for a change need not ask the database often.
+    commits: watch::Sender<u64>,
 }
 
 impl fmt::Debug for Store {
@@ -65,6 +73,7 @@ impl Store {
             db,
             writer,
             acquire_timeout: options.acquire_timeout,
+            commits: watch::Sender::new(0),
         })
     }
 
@@ -146,7 +155,26 @@ impl Store {
         let db = self.db.begin_with_options(options).await.map_err(failed)?;
         Ok(Tx {
             db,
-            mode: Mode::Write { _turn: writer },
+            mode: self.write_mode(writer),
+        })
+    }
+
+    /// Begins to post to the ledger. Every posting locks the end of its fund's journal first
+    /// ([`Tx::fund_heads`]), so postings to a fund come one after another and each sees what those before
+    /// it did; nothing is gained by the database watching for conflicts as well.
+    pub async fn begin_posting(&self) -> Result<Tx, Error> {
+        if self.db.get_database_backend() != DbBackend::Postgres {
+            return self.begin_write().await;
+        }
+        let options = TransactionOptions {
+            isolation_level: Some(IsolationLevel::ReadCommitted),
+            access_mode: Some(AccessMode::ReadWrite),
+            sqlite_transaction_mode: None,
+        };
+        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        Ok(Tx {
+            db,
+            mode: self.write_mode(None),
         })
     }
 
@@ -154,6 +182,18 @@ impl Store {
     pub async fn close(self) {
         if let Err(defect) = self.db.close().await {
             tracing::warn!(error = %defect, "closing the store");
+        }
+    }
+
+    /// Tells of every commit of this process, by a count.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
+    fn write_mode(&self, turn: Option<OwnedMutexGuard<()>>) -> Mode {
+        Mode::Write {
+            _turn: turn,
+            commits: self.commits.clone(),
         }
     }
 
@@ -182,7 +222,10 @@ pub struct Tx {
 /// What a transaction may do. SQLite has no read-only transactions that it would enforce itself.
 enum Mode {
     Read,
-    Write { _turn: Option<OwnedMutexGuard<()>> },
+    Write {
+        _turn: Option<OwnedMutexGuard<()>>,
+        commits: watch::Sender<u64>,
+    },
 }
 
 impl fmt::Debug for Tx {
@@ -200,7 +243,11 @@ impl Tx {
     /// committing, and whether the change was kept is not known; a repeated request with the same
     /// `request_id` finds out.
     pub async fn commit(self) -> Result<(), Error> {
-        self.db.commit().await.map_err(failed)
+        self.db.commit().await.map_err(failed)?;
+        if let Mode::Write { commits, .. } = &self.mode {
+            commits.send_modify(|count| *count = count.wrapping_add(1));
+        }
+        Ok(())
     }
 
     /// The connection, for a statement that writes.

@@ -1,6 +1,7 @@
 //! Answers to mutating requests.
 
 use super::Tx;
+use super::block::{Block, get, int, text};
 use super::entity::request::{self, Column};
 use super::error::failed;
 use crate::app::records::StoredRequest;
@@ -23,6 +24,57 @@ impl Tx {
             response: row.response,
             at: row.answered_at,
         }))
+    }
+
+    /// The answers that were given to these requests, each named by principal and id.
+    pub async fn requests(&self, keys: &[(&str, &str)]) -> Result<Vec<StoredRequest>, Error> {
+        let mut wanted = Block::new(["principal", "request_id"]);
+        for (principal, request_id) in keys {
+            wanted.row([text(*principal), text(*request_id)]);
+        }
+        let rows = self
+            .query_with(&wanted, |rows| {
+                format!(
+                    "SELECT q.principal, q.request_id, q.method, q.body, q.response, q.answered_at FROM {rows} AS r \
+                     JOIN request q ON q.principal = r.principal AND q.request_id = r.request_id"
+                )
+            })
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(StoredRequest {
+                    principal: get(row, "principal")?,
+                    request_id: get(row, "request_id")?,
+                    method: get(row, "method")?,
+                    body: Digest::from_stored(get(row, "body")?),
+                    response: get(row, "response")?,
+                    at: get(row, "answered_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// As [`Tx::insert_request`], many at once.
+    pub async fn insert_requests(&self, requests: &[StoredRequest]) -> Result<(), Error> {
+        let mut block = Block::new([
+            "principal",
+            "request_id",
+            "method",
+            "body",
+            "response",
+            "answered_at#",
+        ]);
+        for request in requests {
+            block.row([
+                text(&request.principal),
+                text(&request.request_id),
+                text(&request.method),
+                text(request.body.as_str()),
+                text(&request.response),
+                int(request.at),
+            ]);
+        }
+        self.insert_block("request", &block).await
     }
 
     /// Keeps the answer to a request, in the transaction that does what was asked for.

@@ -6,6 +6,7 @@ mod concurrency;
 mod connecting;
 mod data;
 mod formulas;
+mod ledger;
 mod runs;
 mod samples;
 

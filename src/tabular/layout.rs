@@ -28,6 +28,9 @@ const fn column(need: Need, names: &'static [&'static str]) -> Column {
 /// The columns of one kind of file.
 pub(super) struct Layout {
     columns: &'static [Column],
+    /// Whether another's program writes such files: columns that are not known are passed over, and
+    /// errors do not repeat what stands in cells and headings, which may be personal data.
+    foreign: bool,
 }
 
 /// Observations, one a row.
@@ -45,6 +48,7 @@ pub(super) const OBSERVATIONS: Layout = Layout {
         column(Need::Required, &["source", "来源", "数据来源"]),
         column(Need::Ignored, &["note", "备注"]),
     ],
+    foreign: false,
 };
 
 /// Regions, one a row.
@@ -63,6 +67,7 @@ pub(super) const REGIONS: Layout = Layout {
         ),
         column(Need::Optional, &["note", "备注"]),
     ],
+    foreign: false,
 };
 
 /// Indicators, one a row.
@@ -77,6 +82,69 @@ pub(super) const INDICATORS: Layout = Layout {
         column(Need::Optional, &["maximum", "最大值"]),
         column(Need::Optional, &["description", "说明", "描述"]),
     ],
+    foreign: false,
+};
+
+/// What the tables that offices keep may be.
+pub(super) const CATALOG: &[&Layout] = &[&OBSERVATIONS, &REGIONS, &INDICATORS, &QUOTA];
+
+/// What became of payments, one a row, as a bank tells it.
+pub(super) const PAYMENT_RESULTS: Layout = Layout {
+    columns: &[
+        column(
+            Need::Required,
+            &["reference", "业务参考号", "参考号", "客户参考号", "业务编号"],
+        ),
+        column(
+            Need::Required,
+            &["amount", "金额", "交易金额", "付款金额", "金额(元)"],
+        ),
+        column(
+            Need::Required,
+            &[
+                "status",
+                "状态",
+                "结果",
+                "处理结果",
+                "处理状态",
+                "交易状态",
+                "交易结果",
+            ],
+        ),
+        column(
+            Need::Optional,
+            &["reason_code", "失败代码", "错误代码", "错误码", "返回码"],
+        ),
+        column(
+            Need::Optional,
+            &["reason", "失败原因", "原因", "错误信息", "返回信息"],
+        ),
+        column(
+            Need::Optional,
+            &["transaction", "交易流水号", "流水号", "银行流水号"],
+        ),
+        column(
+            Need::Optional,
+            &["date", "交易日期", "付款日期", "入账日期", "处理日期"],
+        ),
+    ],
+    foreign: true,
+};
+
+/// Quota to assign to programmes, a line each.
+pub(super) const QUOTA: Layout = Layout {
+    columns: &[
+        column(
+            Need::Required,
+            &["region", "地区", "地区代码", "行政区划", "行政区划代码", "county"],
+        ),
+        column(Need::Ignored, &["region_name", "地区名称"]),
+        column(Need::Required, &["programme", "项目", "项目代码"]),
+        column(Need::Optional, &["payer", "资金来源", "资金级次"]),
+        column(Need::Required, &["amount", "金额", "金额(元)"]),
+        column(Need::Ignored, &["note", "备注"]),
+    ],
+    foreign: false,
 };
 
 /// A heading as it is compared.
@@ -86,8 +154,7 @@ fn canonical(heading: &str) -> String {
 
 /// Which of the first rows is the header: the first that has every required column of some kind of
 /// file; else, so that the error can name what is missing, the one with most known headings.
-pub(super) fn header_position(rows: &[Row]) -> Option<usize> {
-    let layouts = [&OBSERVATIONS, &REGIONS, &INDICATORS];
+pub(super) fn header_position(rows: &[Row], layouts: &[&Layout]) -> Option<usize> {
     let complete = |(_, cells): &Row| layouts.iter().any(|layout| layout.is_complete(cells));
     let known = |(_, cells): &Row| {
         layouts
@@ -120,6 +187,17 @@ impl Layout {
         self.columns
             .iter()
             .position(|column| column.names.contains(&heading.as_str()))
+    }
+
+    /// Whether what stands in cells may be personal data.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.foreign
+    }
+
+    /// Whether the column under a heading is read.
+    pub(super) fn reads(&self, heading: &str) -> bool {
+        self.position(heading)
+            .is_some_and(|position| self.columns[position].need != Need::Ignored)
     }
 
     fn is_complete(&self, header: &[String]) -> bool {
@@ -165,6 +243,7 @@ impl Layout {
                     )
                 }),
                 Some(position) => cells[position] = Some(at),
+                None if self.foreign => {}
                 None if heading.trim().is_empty() => {
                     let filled = |(_, row): &&Row| row.get(at).is_some_and(|cell| !cell.trim().is_empty());
                     if let Some((line, row)) = sheet.rows.iter().find(filled) {
@@ -196,7 +275,7 @@ impl Layout {
                 faults.add(|| {
                     Violation::new(
                         field(column.names[0]),
-                        format!("no such column among {}", sheet.header.join(", ")),
+                        self.missing("no such column", " among ", sheet),
                         format!("a column with one of the headings {}", column.names.join(", ")),
                         format!("须有一列,表头为下列之一:{}", column.names.join("、")),
                     )
@@ -218,7 +297,7 @@ impl Layout {
         };
         Violation::new(
             format!("line {}", sheet.header_line),
-            format!("no known heading: {}", sheet.header.join(", ")),
+            self.missing("no known heading", ": ", sheet),
             format!(
                 "a header with the columns {}",
                 list(", ", |column| column.names[0])
@@ -228,6 +307,15 @@ impl Layout {
                 list("、", |column| column.names.get(1).unwrap_or(&column.names[0]))
             ),
         )
+    }
+
+    /// What was found instead of headings: those that there are, unless they may be a row of the body.
+    fn missing(&self, what: &str, then: &str, sheet: &Sheet) -> String {
+        if self.foreign {
+            what.to_owned()
+        } else {
+            format!("{what}{then}{}", sheet.header.join(", "))
+        }
     }
 
     fn headings(&self, separator: &str) -> String {

@@ -1,7 +1,7 @@
 //! Reading the tables that offices keep: CSV in the encodings that Chinese Excel writes, and XLSX.
 //!
 //! [`read`] turns a file into text cells with their lines; what the text means is decided by
-//! [`observation_rows`], [`regions`] and [`indicators`], and beyond that by the domain. A file is
+//! [`observation_rows`], [`regions`], [`indicators`] and [`quota`], and beyond that by the domain. A file is
 //! taken whole or not at all: every fault is reported with its line and column.
 
 mod archive;
@@ -9,12 +9,18 @@ mod csv;
 mod encoding;
 mod layout;
 pub(crate) mod number;
+mod payments;
+mod quota;
 mod rows;
 mod xlsx;
 
+pub use payments::{PaymentRow, payment_rows};
+pub use quota::{QuotaRow, quota};
 pub use rows::{indicators, observation_rows, regions};
 
 use crate::domain::error::{Faults, Violation};
+use layout::Layout;
+use std::borrow::Cow;
 
 /// Most bytes in a file.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -45,13 +51,12 @@ pub struct Sheet {
 
 /// Reads a CSV or XLSX file; which of the two is told by its first bytes and by the end of `file_name`.
 pub fn read(file_name: &str, bytes: &[u8]) -> Result<Sheet, Vec<Violation>> {
-    if bytes.len() > MAX_BYTES {
-        return Err(vec![file_violation(
-            format!("more than {MAX_BYTES} bytes"),
-            format!("at most {MAX_BYTES} bytes"),
-            format!("至多 {MAX_BYTES} 字节"),
-        )]);
-    }
+    read_as(layout::CATALOG, file_name, bytes)
+}
+
+/// Reads a file that is one of these kinds.
+fn read_as(kinds: &[&Layout], file_name: &str, bytes: &[u8]) -> Result<Sheet, Vec<Violation>> {
+    check_size(bytes).map_err(|violation| vec![violation])?;
     let name = file_name.to_lowercase();
     let named_workbook = [".xlsx", ".xlsm"].iter().any(|end| name.ends_with(end));
     if bytes.starts_with(b"\xd0\xcf\x11\xe0") {
@@ -64,13 +69,30 @@ pub fn read(file_name: &str, bytes: &[u8]) -> Result<Sheet, Vec<Violation>> {
     }
     if bytes.starts_with(b"PK\x03\x04") {
         let (rows, faults) = xlsx::rows(bytes)?;
-        return assemble(rows, faults, Width::UpToHeader);
+        return assemble(kinds, rows, faults, Width::UpToHeader);
     }
     if named_workbook {
         return Err(vec![xlsx::unreadable("no zip archive")]);
     }
     let text = encoding::decode(bytes).map_err(|violation| vec![violation])?;
-    assemble(csv::rows(&text)?, Vec::new(), Width::Exact)
+    assemble(kinds, csv::rows(&text)?, Vec::new(), Width::Exact)
+}
+
+/// Decodes a file that is no table but text, within the same limit.
+pub(crate) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Violation> {
+    check_size(bytes)?;
+    encoding::decode(bytes)
+}
+
+fn check_size(bytes: &[u8]) -> Result<(), Violation> {
+    if bytes.len() > MAX_BYTES {
+        return Err(file_violation(
+            format!("more than {MAX_BYTES} bytes"),
+            format!("at most {MAX_BYTES} bytes"),
+            format!("至多 {MAX_BYTES} 字节"),
+        ));
+    }
+    Ok(())
 }
 
 /// A row that is not empty, with its line.
@@ -94,8 +116,13 @@ enum Width {
 }
 
 /// Finds the header and holds every row below against it.
-fn assemble(mut rows: Vec<Row>, cell_faults: Vec<CellFault>, width: Width) -> Result<Sheet, Vec<Violation>> {
-    let Some(at) = layout::header_position(&rows[..rows.len().min(HEADER_ROWS)]) else {
+fn assemble(
+    kinds: &[&Layout],
+    mut rows: Vec<Row>,
+    cell_faults: Vec<CellFault>,
+    width: Width,
+) -> Result<Sheet, Vec<Violation>> {
+    let Some(at) = layout::header_position(&rows[..rows.len().min(HEADER_ROWS)], kinds) else {
         return Err(vec![file_violation(
             "no rows",
             "a header and rows",
@@ -146,7 +173,12 @@ fn assemble(mut rows: Vec<Row>, cell_faults: Vec<CellFault>, width: Width) -> Re
             }
         }
     }
-    for fault in cell_faults.iter().filter(|fault| fault.line > header_line) {
+    // A cell that nobody reads may hold anything where another's program wrote the file.
+    let read = |fault: &&CellFault| {
+        let heading = header.get(fault.column).map_or("", String::as_str);
+        fault.line > header_line && kinds.iter().any(|kind| !kind.is_foreign() || kind.reads(heading))
+    };
+    for fault in cell_faults.iter().filter(read) {
         faults.add(|| {
             let heading = header
                 .get(fault.column)

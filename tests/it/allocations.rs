@@ -92,6 +92,7 @@ async fn xuchang_from_draft_to_issue(world: World) {
     let server = world.serve().await;
     let mut maker = server.client("编制人 李").await;
     import_xuchang(&mut maker).await;
+    maker.receive("citizenization-2025", "80000000.00").await.unwrap();
     let draft = xuchang(&mut maker, "citizenization-2025").await;
     adds_up(&draft);
     assert_eq!(draft.state(), State::Draft);
@@ -214,6 +215,8 @@ async fn a_second_issue_is_refused_until_the_first_is_replaced(world: World) {
     let mut maker = server.client("编制人").await;
     let mut checker = server.client("审核人").await;
     import_xuchang(&mut maker).await;
+    maker.receive("f", "90000000.00").await.unwrap();
+    maker.receive("g", "80000000.00").await.unwrap();
     let first = xuchang(&mut maker, "f").await;
     let bigger = pb::CreateAllocationRequest {
         pool: "90000000.00".to_owned(),
@@ -268,6 +271,7 @@ async fn what_a_state_does_not_allow_is_refused_and_changes_nothing(world: World
     let mut maker = server.client("编制人").await;
     let mut checker = server.client("审核人").await;
     import_xuchang(&mut maker).await;
+    maker.receive("f", "80000000.00").await.unwrap();
     let draft = xuchang(&mut maker, "f").await.name;
     let approved = xuchang(&mut maker, "f").await.name;
     let issued = xuchang(&mut maker, "f").await.name;
@@ -341,6 +345,7 @@ async fn an_old_etag_is_refused(world: World) {
     let mut maker = server.client("编制人").await;
     let mut checker = server.client("审核人").await;
     import_xuchang(&mut maker).await;
+    maker.receive("f", "80000000.00").await.unwrap();
     let draft = xuchang(&mut maker, "f").await;
     let approve = |etag: &str| pb::ApproveAllocationRequest {
         name: draft.name.clone(),
@@ -391,6 +396,7 @@ async fn validating_changes_no_state(world: World) {
     let mut maker = server.client("编制人").await;
     let mut checker = server.client("审核人").await;
     import_xuchang(&mut maker).await;
+    maker.receive("f", "80000000.00").await.unwrap();
     let only = pb::CreateAllocationRequest {
         validate_only: true,
         ..xuchang_request("f")
@@ -762,6 +768,7 @@ async fn an_advance_is_settled_on_final_statistics(world: World) {
     let mut maker = server.client("编制人").await;
     let mut checker = server.client("审核人").await;
     import_xuchang(&mut maker).await;
+    maker.receive("f", "80000000.00").await.unwrap();
     let advance = issued(&mut maker, &mut checker, advance_request("f")).await;
     adds_up(&advance);
     assert_eq!(
@@ -802,6 +809,7 @@ async fn a_settlement_needs_an_issued_advance_of_its_fund(world: World) {
     let mut maker = server.client("编制人").await;
     let mut checker = server.client("审核人").await;
     import_xuchang(&mut maker).await;
+    maker.receive("f", "136000000.00").await.unwrap();
     let advance = maker.create(advance_request("f")).await.unwrap();
     let early = refused(maker.create(settlement_request("f", &advance.name)).await);
     assert!(early.names("settles").contains("draft advance of fund f"));
@@ -839,6 +847,7 @@ async fn a_settlement_of_a_replaced_advance_is_not_issued(world: World) {
     let mut maker = server.client("编制人").await;
     let mut checker = server.client("审核人").await;
     import_xuchang(&mut maker).await;
+    maker.receive("f", "80000000.00").await.unwrap();
     let advance = issued(&mut maker, &mut checker, advance_request("f")).await;
     let settlement = maker
         .create(settlement_request("f", &advance.name))
@@ -878,6 +887,7 @@ async fn an_advance_that_is_settled_stays(world: World) {
     let mut maker = server.client("编制人").await;
     let mut checker = server.client("审核人").await;
     import_xuchang(&mut maker).await;
+    maker.receive("f", "80000000.00").await.unwrap();
     let advance = issued(&mut maker, &mut checker, advance_request("f")).await;
     let settlement = issued(&mut maker, &mut checker, settlement_request("f", &advance.name)).await;
     let other = maker.create(advance_request("f")).await.unwrap();
@@ -905,6 +915,7 @@ async fn a_region_that_dropped_out_pays_its_advance_back(world: World) {
         .await
         .unwrap();
     maker.create_formula(share_by("f", "people")).await.unwrap();
+    maker.receive("f", "300.00").await.unwrap();
     for (data_set, regions) in [("estimate", ["A", "B", "C"]), ("final", ["A", "B", "D"])] {
         maker.create_data_set(data_set).await.unwrap();
         let rows = (2..)

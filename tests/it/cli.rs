@@ -3,6 +3,7 @@
 mod allocating;
 mod configuring;
 mod importing;
+mod keeping;
 pub mod office;
 mod refusing;
 mod reviewing;

@@ -54,6 +54,21 @@ async fn mutate_everything(client: &mut Client) -> Vec<(&'static str, Result<(),
     answers.push(("ApproveAllocation", client.approve(&run).await.map(drop)));
     answers.push(("IssueAllocation", client.issue(&run).await.map(drop)));
     answers.push(("SupersedeAllocation", client.supersede(&run, "").await.map(drop)));
+    // The money that it receives is another fund's than that of the others, which then is not there.
+    answers.push(("ReceiveFunds", client.receive("received", "1.00").await.map(drop)));
+    answers.push(("SurrenderFunds", client.surrender("f", "1.00").await.map(drop)));
+    answers.push((
+        "ContributeFunds",
+        client.contribute("f", "A", "1.00").await.map(drop),
+    ));
+    answers.push((
+        "RetractContribution",
+        client.retract("f", "A", "1.00").await.map(drop),
+    ));
+    let lines = || vec![crate::ledger::line("A", "p", "1.00")];
+    answers.push(("AssignQuota", client.assign("f", lines()).await.map(drop)));
+    answers.push(("UnassignQuota", client.unassign("f", lines()).await.map(drop)));
+    answers.push(("ReverseEntry", client.reverse("f", 1).await.map(drop)));
     answers
 }
 
@@ -556,6 +571,108 @@ async fn everywhere(client: &mut Client, text: &str) -> Vec<(String, Result<(), 
     );
     let draft = client.create(xuchang_request("f")).await.unwrap().name;
     spoil!(
+        ledger.receive_funds,
+        pb::ReceiveFundsRequest {
+            fund: "funds/f".to_owned(),
+            amount: "1.00".to_owned(),
+            document: "d".to_owned(),
+            ..Default::default()
+        },
+        fund,
+        amount,
+        document,
+        request_id
+    );
+    spoil!(
+        ledger.contribute_funds,
+        pb::ContributeFundsRequest {
+            fund: "funds/f".to_owned(),
+            region: "regions/411081".to_owned(),
+            amount: "1.00".to_owned(),
+            document: "d".to_owned(),
+            ..Default::default()
+        },
+        fund,
+        region,
+        amount,
+        document,
+        request_id
+    );
+    spoil!(
+        ledger.assign_quota,
+        pb::AssignQuotaRequest {
+            fund: "funds/f".to_owned(),
+            lines: vec![crate::ledger::own("411081", "p", "0.01")],
+            ..Default::default()
+        },
+        fund,
+        note,
+        request_id
+    );
+    let quota = |line: pb::QuotaLine| pb::UnassignQuotaRequest {
+        fund: "funds/f".to_owned(),
+        lines: vec![line],
+        ..Default::default()
+    };
+    let line = || crate::ledger::own("411081", "p", "0.01");
+    for line in [
+        pb::QuotaLine {
+            region: text.to_owned(),
+            ..line()
+        },
+        pb::QuotaLine {
+            programme: text.to_owned(),
+            ..line()
+        },
+        pb::QuotaLine {
+            amount: text.to_owned(),
+            ..line()
+        },
+    ] {
+        let place = format!("unassign_quota {line:?}");
+        answers.push((place, client.ledger.unassign_quota(quota(line)).await.map(drop)));
+    }
+    spoil!(
+        ledger.reverse_entry,
+        pb::ReverseEntryRequest {
+            name: "funds/f/entries/1".to_owned(),
+            note: "n".to_owned(),
+            validate_only: true,
+            ..Default::default()
+        },
+        name,
+        note,
+        request_id
+    );
+    spoil!(
+        ledger.list_balances,
+        pb::ListBalancesRequest {
+            fund: "funds/f".to_owned(),
+            ..Default::default()
+        },
+        fund,
+        as_of_time,
+        region,
+        programme,
+        page_token
+    );
+    spoil!(
+        ledger.list_entries,
+        pb::ListEntriesRequest {
+            fund: "funds/f".to_owned(),
+            ..Default::default()
+        },
+        fund,
+        subject,
+        from_time,
+        until_time,
+        page_token
+    );
+    spoil!(ledger.get_fund_status, pb::GetFundStatusRequest::default(), name);
+    spoil!(ledger.verify_ledger, pb::VerifyLedgerRequest::default(), fund);
+    spoil!(ledger.export_journal, pb::ExportJournalRequest::default(), fund);
+    spoil!(ledger.watch_changes, pb::WatchChangesRequest::default(), fund);
+    spoil!(
         allocations.approve_allocation,
         pb::ApproveAllocationRequest {
             name: draft.clone(),
@@ -629,6 +746,12 @@ async fn hostile_strings_never_break_anything(world: World) {
     let server = world.serve().await;
     let mut client = server.client("'; DROP TABLE request; -- 😀").await;
     import_xuchang(&mut client).await;
+    client.receive("f", "1000.00").await.unwrap();
+    client.contribute("f", "411081", "1000.00").await.unwrap();
+    client
+        .assign("f", vec![crate::ledger::own("411081", "p", "100.00")])
+        .await
+        .unwrap();
     for text in HOSTILE {
         for (place, answer) in everywhere(&mut client, text).await {
             let Err(status) = answer else { continue };
@@ -726,6 +849,26 @@ async fn forged_page_tokens_are_refused(world: World) {
             }
         }};
     }
+    for fund in ["f", "g"] {
+        client.receive(fund, "1.00").await.unwrap();
+        client.receive(fund, "1.00").await.unwrap();
+    }
+    forged!(ledger.list_funds, pb::ListFundsRequest::default());
+    let fund = || "funds/f".to_owned();
+    forged!(
+        ledger.list_balances,
+        pb::ListBalancesRequest {
+            fund: fund(),
+            ..Default::default()
+        }
+    );
+    forged!(
+        ledger.list_entries,
+        pb::ListEntriesRequest {
+            fund: fund(),
+            ..Default::default()
+        }
+    );
     forged!(statistics.list_regions, pb::ListRegionsRequest::default());
     forged!(statistics.list_indicators, pb::ListIndicatorsRequest::default());
     forged!(statistics.list_data_sets, pb::ListDataSetsRequest::default());
@@ -785,6 +928,24 @@ async fn enums_out_of_range_are_refused(world: World) {
         };
         refused(client.create(request).await).names("year");
     }
+    let balances = pb::ListBalancesRequest {
+        fund: "funds/f".to_owned(),
+        payer: 9,
+        ..Default::default()
+    };
+    refused(client.ledger.list_balances(balances.clone()).await).names("payer");
+    let balances = pb::ListBalancesRequest {
+        payer: 0,
+        bucket: -1,
+        ..balances
+    };
+    refused(client.ledger.list_balances(balances).await).names("bucket");
+    let entries = pb::ListEntriesRequest {
+        fund: "funds/f".to_owned(),
+        event: 99,
+        ..Default::default()
+    };
+    refused(client.ledger.list_entries(entries).await).names("event");
     server.stop().await;
 }
 

@@ -5,10 +5,12 @@
 //! PostgreSQL (the server that INCENTIVE_FUND_TEST_POSTGRES names; `scripts/test` starts one).
 
 use incentive_fund::app::App;
+use incentive_fund::app::vault::Vault;
 use incentive_fund::grpc::convert::statistics::{from_indicator, from_region, from_row};
 use incentive_fund::grpc::pb;
 use incentive_fund::grpc::pb::allocation_service_client::AllocationServiceClient;
 use incentive_fund::grpc::pb::formula_service_client::FormulaServiceClient;
+use incentive_fund::grpc::pb::ledger_service_client::LedgerServiceClient;
 use incentive_fund::grpc::pb::policy_service_client::PolicyServiceClient;
 use incentive_fund::grpc::pb::statistics_service_client::StatisticsServiceClient;
 use incentive_fund::grpc::pb::subsidy_service_client::SubsidyServiceClient;
@@ -80,7 +82,8 @@ where
             (fresh.url.clone(), Some(fresh))
         }
     };
-    let world = World { url };
+    let vault = Vault::parse(&Vault::generate("test", None).unwrap()).unwrap();
+    let world = World { url, vault };
     let ended = tokio::spawn(story(world)).await;
     if let Some(fresh) = postgres {
         fresh.drop_it().await;
@@ -128,6 +131,8 @@ impl FreshPostgres {
 #[derive(Debug, Clone)]
 pub struct World {
     pub url: String,
+    /// The keys for personal data.
+    pub vault: Vault,
 }
 
 /// Limits that no story meets by accident.
@@ -165,7 +170,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = App::new(store.clone());
+        let app = App::new(store.clone()).with_vault(self.vault.clone());
         let task = tokio::spawn(async move {
             serve(app, listener, limits, async {
                 // Also where the story has dropped its end.
@@ -242,6 +247,7 @@ pub struct Client {
     pub allocations: AllocationServiceClient<Identified>,
     pub policies: PolicyServiceClient<Identified>,
     pub subsidies: SubsidyServiceClient<Identified>,
+    pub ledger: LedgerServiceClient<Identified>,
 }
 
 /// A new id for a mutation.
@@ -260,7 +266,8 @@ impl Client {
             formulas: FormulaServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             allocations: AllocationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             policies: PolicyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
-            subsidies: SubsidyServiceClient::new(service).max_decoding_message_size(usize::MAX),
+            subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            ledger: LedgerServiceClient::new(service).max_decoding_message_size(usize::MAX),
         }
     }
 
@@ -418,6 +425,19 @@ impl Client {
         };
         let response = self.allocations.supersede_allocation(request).await?;
         Ok(response.into_inner().allocation.unwrap())
+    }
+
+    /// Receives money into a fund: an allocation is issued from money that is there.
+    pub async fn receive(&mut self, fund: &str, amount: &str) -> Result<pb::LedgerEntry, Status> {
+        let request = pb::ReceiveFundsRequest {
+            fund: format!("funds/{fund}"),
+            amount: amount.to_owned(),
+            document: "豫财预〔2024〕101号".to_owned(),
+            request_id: id(),
+            validate_only: false,
+        };
+        let response = self.ledger.receive_funds(request).await?;
+        Ok(response.into_inner().entry.unwrap())
     }
 
     pub async fn explain(&mut self, name: &str) -> Vec<pb::Explanation> {

@@ -89,6 +89,7 @@ async fn every_mutation_repeated_gives_the_first_answer(world: World) {
         ..Default::default()
     };
     let approved = inner(checker.allocations.approve_allocation(approve.clone()).await);
+    maker.receive("f", "80000000.00").await.unwrap();
     let issue = pb::IssueAllocationRequest {
         name: name.clone(),
         request_id: id(),
@@ -479,6 +480,7 @@ async fn one_run_of_a_fund_is_issued(world: World) {
     let mut maker = server.client("编制人").await;
     let mut checker = server.client("审核人").await;
     import_xuchang(&mut maker).await;
+    maker.receive("f", "80000000.00").await.unwrap();
     let mut calls = JoinSet::new();
     let mut names = Vec::new();
     for _ in 0..8 {

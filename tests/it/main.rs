@@ -14,6 +14,8 @@ mod errors;
 mod formulas;
 mod harness;
 mod idempotency;
+mod ledger;
+mod payment_files;
 mod properties;
 mod published;
 mod python;

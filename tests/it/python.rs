@@ -4,7 +4,7 @@ use crate::cli::office::{Office, Served, finish, root};
 use std::process::Command;
 
 /// Runs a script of the repository, which must succeed; gives what it printed.
-fn python(script: &str, arguments: &[&str]) -> String {
+pub fn python(script: &str, arguments: &[&str]) -> String {
     let python = std::env::var("INCENTIVE_FUND_TEST_PYTHON")
         .expect("INCENTIVE_FUND_TEST_PYTHON must name a Python with tests/clients/requirements.txt; scripts/test makes one");
     let answer = finish(

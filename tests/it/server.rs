@@ -33,9 +33,10 @@ stories!(
     sigterm_waits_no_longer_than_told,
 );
 
-const SERVICES: [&str; 3] = [
+const SERVICES: [&str; 4] = [
     "incentivefund.v1.AllocationService",
     "incentivefund.v1.FormulaService",
+    "incentivefund.v1.LedgerService",
     "incentivefund.v1.StatisticsService",
 ];
 

@@ -2,7 +2,9 @@
 
 pub mod allocation;
 pub mod assessment;
+pub mod claim;
 pub mod formula;
+pub mod ledger;
 pub mod names;
 pub mod policy;
 pub mod statistics;

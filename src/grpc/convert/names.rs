@@ -4,6 +4,7 @@ use crate::app::formulas::FormulaId;
 use crate::app::policies::PolicyName;
 use crate::app::statistics::AsOf;
 use crate::domain::allocation::{FundId, RunId};
+use crate::domain::claim::ClaimId;
 use crate::domain::error::Violation;
 use crate::domain::region::RegionCode;
 use crate::domain::statistics::{DataSetId, IndicatorCode};
@@ -96,6 +97,88 @@ pub fn formula(field: &str, name: &str) -> Result<FormulaId, Violation> {
 /// `funds/{id}`.
 pub fn fund(field: &str, name: &str) -> Result<FundId, Violation> {
     FundId::parse(field, parts(field, name, "funds", false)?.0)
+}
+
+/// The name of a fund.
+pub fn of_fund(fund: &FundId) -> String {
+    format!("funds/{fund}")
+}
+
+/// The name of a programme.
+pub fn of_programme(code: &ProgrammeCode) -> String {
+    format!("programmes/{code}")
+}
+
+/// A name was expected in another form.
+fn not_of(form: &'static str, field: &str, name: &str) -> Violation {
+    Violation::new(
+        field,
+        name,
+        format!("a resource name {form}"),
+        format!("资源名 {form}"),
+    )
+}
+
+/// `funds/{fund}/{collection}/{number}`, and what follows it. The form stands for the whole in errors.
+fn numbered<'n>(
+    field: &str,
+    name: &'n str,
+    collection: &str,
+    form: &'static str,
+) -> Result<(FundId, u64, &'n str), Violation> {
+    let refused = || not_of(form, field, name);
+    let rest = name.strip_prefix("funds/").ok_or_else(refused)?;
+    let (fund, rest) = rest.split_once('/').ok_or_else(refused)?;
+    let rest = rest
+        .strip_prefix(collection)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .ok_or_else(refused)?;
+    let (number, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // One name for one thing: no sign, no leading zero.
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
+    let number = number.parse().ok().filter(|_| plain).ok_or_else(refused)?;
+    Ok((FundId::parse(field, fund)?, number, rest))
+}
+
+/// As [`numbered`], with nothing behind the number.
+fn numbered_only(
+    field: &str,
+    name: &str,
+    collection: &str,
+    form: &'static str,
+) -> Result<(FundId, u64), Violation> {
+    match numbered(field, name, collection, form)? {
+        (fund, number, "") => Ok((fund, number)),
+        _ => Err(not_of(form, field, name)),
+    }
+}
+
+/// `funds/{fund}/entries/{number}`.
+pub fn entry(field: &str, name: &str) -> Result<(FundId, u64), Violation> {
+    numbered_only(field, name, "entries", "funds/FUND/entries/NUMBER")
+}
+
+/// `funds/{fund}/claims/{number}`.
+pub fn claim(field: &str, name: &str) -> Result<ClaimId, Violation> {
+    let (fund, number) = numbered_only(field, name, "claims", "funds/FUND/claims/NUMBER")?;
+    Ok(ClaimId { fund, number })
+}
+
+/// `funds/{fund}/claims/{number}/objections/{number}`.
+pub fn objection(field: &str, name: &str) -> Result<(ClaimId, u32), Violation> {
+    let form = "funds/FUND/claims/NUMBER/objections/NUMBER";
+    let (fund, number, rest) = numbered(field, name, "claims", form)?;
+    let objection = rest
+        .strip_prefix("/objections/")
+        .filter(|number| !number.starts_with(['0', '+']))
+        .and_then(|number| number.parse().ok())
+        .ok_or_else(|| not_of(form, field, name))?;
+    Ok((ClaimId { fund, number }, objection))
+}
+
+/// `funds/{fund}/batches/{number}`.
+pub fn batch(field: &str, name: &str) -> Result<(FundId, u64), Violation> {
+    numbered_only(field, name, "batches", "funds/FUND/batches/NUMBER")
 }
 
 /// `allocations/{id}`.

@@ -17,10 +17,10 @@ async fn applies_the_schema_once(database: Fresh) {
     let store = database.connect().await;
     store.ping().await.unwrap();
     let pending = store.pending().await.unwrap();
-    assert_eq!(pending.len(), 5);
+    assert!(pending.is_sorted(), "{pending:?}");
     assert_eq!(pending[0], "m0001_regions_and_indicators");
     assert_eq!(store.pending().await.unwrap(), pending, "looking changes nothing");
-    assert_eq!(store.migrate().await.unwrap(), 5);
+    assert_eq!(store.migrate().await.unwrap() as usize, pending.len());
     assert_eq!(store.pending().await.unwrap(), Vec::<String>::new());
     assert_eq!(store.migrate().await.unwrap(), 0);
     store.close().await;
@@ -96,7 +96,7 @@ async fn keeps_a_database_in_memory_on_one_connection() {
     let store = Store::connect(&options("sqlite::memory:".to_owned()))
         .await
         .unwrap();
-    assert_eq!(store.migrate().await.unwrap(), 5);
+    assert!(store.migrate().await.unwrap() > 0);
     let tx = store.begin_write().await.unwrap();
     super::samples::catalog(&tx).await;
     tx.commit().await.unwrap();

@@ -276,6 +276,7 @@ fn an_advance_is_settled_against_final_figures() {
         "{error}"
     );
     office.ok(&format!("runs approve {advance} --as 李四"));
+    office.ok("fund receive citizenization-2025 60200000 --document 豫财预〔2024〕101号 --as 李四");
     office.ok(&format!("runs issue {advance} --as 李四"));
     // The final figures differ from those of the advance.
     let last = "region,indicator,year,value,unit,source\n411081,settled_new,2024,5120,人,终审\n";

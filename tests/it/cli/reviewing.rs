@@ -127,6 +127,12 @@ fn a_second_person_approves_and_the_fund_has_one_issued_run() {
     assert!(office.ok(&format!("runs show {first}")).contains("draft / 草案"));
     let approved = office.ok(&format!("runs approve {first} --as 李四"));
     assert!(approved.contains("approved / 已批准"), "{approved}");
+    let error = office.fails(1, &format!("runs issue {first} --as 王五"));
+    assert!(
+        error.contains("86000000.00 short") && error.contains("资金须先到账"),
+        "{error}"
+    );
+    office.ok("fund receive citizenization-2025 90000000 --document 豫财预〔2024〕101号 --as 王五");
     assert!(
         office
             .ok(&format!("runs issue {first} --as 王五"))

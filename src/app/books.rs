@@ -1,0 +1,185 @@
+//! Posting to the ledger within a transaction: open the books of funds, post in memory, write once.
+//!
+//! Whatever is posted, a transaction takes the same steps: lock the ends of the journals, read the
+//! balances, decide in memory, write arrays. A refusal names the one posting that caused it, and there is
+//! nothing to undo in the database.
+
+use super::records::{Change, FundHead};
+use crate::domain::allocation::{FundId, Signature};
+use crate::domain::error::Error;
+use crate::domain::ledger::{Account, Books, Entry, Head, Posting};
+use crate::domain::money::Money;
+use crate::store::Tx;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The open books of one or more funds.
+pub(super) struct OpenBooks {
+    funds: BTreeMap<FundId, OpenFund>,
+}
+
+/// One fund at work.
+#[derive(Clone)]
+pub(super) struct OpenFund {
+    /// As it was when its row was locked.
+    before: FundHead,
+    /// Its counters now; the journal's end is in `books`.
+    pub(super) head: FundHead,
+    pub(super) books: Books,
+    changes: Vec<Change>,
+    new: bool,
+}
+
+/// What is told about a change, beside its number and signature.
+pub(super) struct Told<'a> {
+    pub(super) kind: &'a str,
+    pub(super) resource: String,
+    pub(super) state: &'a str,
+    pub(super) amount: Money,
+    pub(super) note: &'a str,
+}
+
+impl OpenBooks {
+    /// Opens the books of these funds; those that do not exist are left out.
+    pub(super) async fn open(tx: &Tx, funds: &BTreeSet<FundId>) -> Result<Self, Error> {
+        let wanted: Vec<FundId> = funds.iter().cloned().collect();
+        let heads = tx.fund_heads(&wanted).await?;
+        let funds = heads.into_iter().map(|(fund, head)| {
+            let books = Books::open(fund.clone(), head.journal.clone());
+            let open = OpenFund {
+                before: head.clone(),
+                head,
+                books,
+                changes: Vec::new(),
+                new: false,
+            };
+            (fund, open)
+        });
+        Ok(Self {
+            funds: funds.collect(),
+        })
+    }
+
+    /// The open books of a fund; one that does not exist is begun.
+    pub(super) async fn begin(tx: &Tx, fund: &FundId) -> Result<Self, Error> {
+        let mut opened = Self::open(tx, &BTreeSet::from([fund.clone()])).await?;
+        if opened.funds.is_empty() {
+            let head = FundHead {
+                ordinal: tx.last_fund_ordinal().await? + 1,
+                journal: Head::genesis(fund),
+                changes: 0,
+                claims: 0,
+                batches: 0,
+            };
+            let open = OpenFund {
+                before: head.clone(),
+                books: Books::open(fund.clone(), head.journal.clone()),
+                head,
+                changes: Vec::new(),
+                new: true,
+            };
+            opened.funds.insert(fund.clone(), open);
+        }
+        Ok(opened)
+    }
+
+    /// A fund whose books are open.
+    pub(super) fn fund(&mut self, fund: &FundId) -> Result<&mut OpenFund, Error> {
+        self.funds.get_mut(fund).ok_or_else(|| no_fund(fund))
+    }
+
+    /// Reads the balances of accounts that postings will need. An account without a row has nothing.
+    pub(super) async fn load(
+        &mut self,
+        tx: &Tx,
+        accounts: impl IntoIterator<Item = (FundId, Account)>,
+    ) -> Result<(), Error> {
+        let wanted: BTreeSet<(FundId, Account)> = accounts
+            .into_iter()
+            .filter(|(fund, account)| {
+                let open = self.funds.get(fund);
+                open.is_some_and(|open| !open.books.knows(account))
+            })
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let named: Vec<(&FundId, &Account)> = wanted.iter().map(|(fund, account)| (fund, account)).collect();
+        let known = tx.balances(&named).await?;
+        for (fund, account, balance) in known {
+            self.fund(&fund)?.books.load(account, balance);
+        }
+        for (fund, account) in wanted {
+            self.fund(&fund)?.books.load(account, Money::ZERO);
+        }
+        Ok(())
+    }
+
+    /// Writes what was posted and told.
+    pub(super) async fn write(mut self, tx: &Tx) -> Result<(), Error> {
+        self.funds.retain(|_, open| {
+            open.head.journal = open.books.head().clone();
+            open.new || open.head != open.before
+        });
+        if self.funds.is_empty() {
+            return Ok(());
+        }
+        for (fund, open) in self.funds.iter().filter(|(_, open)| open.new) {
+            tx.insert_fund(fund, &open.head).await?;
+        }
+        let moved: Vec<(&FundId, &FundHead)> = (self.funds.iter())
+            .filter(|(_, open)| !open.new)
+            .map(|(fund, open)| (fund, &open.head))
+            .collect();
+        tx.update_fund_heads(&moved).await?;
+        let mut last: BTreeMap<(&FundId, &Account), (Money, u64)> = BTreeMap::new();
+        for (fund, open) in &self.funds {
+            for entry in open.books.made() {
+                let posting = &entry.posting;
+                last.insert((fund, &posting.from), (entry.from_balance, entry.number));
+                last.insert((fund, &posting.to), (entry.to_balance, entry.number));
+            }
+        }
+        let balances: Vec<(&FundId, &Account, Money, u64)> = last
+            .iter()
+            .map(|((fund, account), (balance, entry))| (*fund, *account, *balance, *entry))
+            .collect();
+        tx.store_balances(&balances).await?;
+        let entries: Vec<(&FundId, &Entry)> = (self.funds.iter())
+            .flat_map(|(fund, open)| open.books.made().iter().map(move |entry| (fund, entry)))
+            .collect();
+        tx.insert_entries(&entries).await?;
+        let changes: Vec<(&FundId, &Change)> = (self.funds.iter())
+            .flat_map(|(fund, open)| open.changes.iter().map(move |change| (fund, change)))
+            .collect();
+        tx.insert_changes(&changes).await
+    }
+}
+
+impl OpenFund {
+    /// Posts all or nothing.
+    pub(super) fn post(&mut self, postings: Vec<Posting>, signed: &Signature) -> Result<(), Error> {
+        self.books.post(postings, signed)
+    }
+
+    /// Adds to the fund's history.
+    pub(super) fn tell(&mut self, told: Told<'_>, signed: &Signature) {
+        self.head.changes += 1;
+        self.changes.push(Change {
+            number: self.head.changes,
+            signed: signed.clone(),
+            kind: told.kind.to_owned(),
+            resource: told.resource,
+            state: told.state.to_owned(),
+            amount: told.amount,
+            note: told.note.to_owned(),
+        });
+    }
+}
+
+/// There is no such fund: it begins with the first money it receives.
+pub(super) fn no_fund(fund: &FundId) -> Error {
+    Error::NotFound {
+        kind: "fund",
+        name: format!("funds/{fund}"),
+    }
+}

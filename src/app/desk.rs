@@ -1,0 +1,1168 @@
+//! The desk: where everything that callers do to claims is carried out, many calls in one transaction.
+//!
+//! Calls queue here. Whatever has come in while one transaction was committing goes into the next one, so
+//! concurrent callers share a commit (group commit) and the one lock on their fund's journal. A transaction
+//! costs a fixed number of round trips, whatever it holds:
+//!
+//! | phase | round trips | what |
+//! |---|---|---|
+//! | begin | 1 | |
+//! | answered | 1 | requests that were answered before |
+//! | lock | 1 | the ends of the funds' journals, in the order of their names |
+//! | read | 1 to 6 | payments, claims, unique keys, waiting lists, objections, balances |
+//! | decide | 0 | each command in turn, in memory; a refusal changes nothing |
+//! | write | 1 to 11 | one statement a table |
+//! | commit | 1 | |
+
+use super::books::{OpenBooks, OpenFund, Told};
+use super::records::{ClaimMaterial, Objection, OnceKey, StoredRequest};
+use super::vault::{Sealed, Vault};
+use super::{Mutation, check_request_id, clock};
+use crate::domain::allocation::{FundId, Signature};
+use crate::domain::claim::{Claim, ClaimId, Notice, Part, State};
+use crate::domain::disbursement::{Answer, Payment};
+use crate::domain::error::{Bilingual, Error, Violation, excerpt};
+use crate::domain::ledger::{Account, Bucket, Posting};
+use crate::domain::money::Money;
+use crate::domain::payer::Payer;
+use crate::domain::region::RegionCode;
+use crate::domain::subsidy::ProgrammeCode;
+use crate::store::{Store, Tx, retrying};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
+use tokio::sync::{mpsc, oneshot};
+use zeroize::Zeroizing;
+
+/// Commands that go into one transaction, unless a single call has more.
+const COMMANDS_AT_ONCE: usize = 2_000;
+/// Calls that wait at most; callers beyond wait for a place.
+const QUEUE: usize = 4_096;
+
+/// An assessed claim that is handed in.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// The fund that is to pay.
+    pub fund: FundId,
+    /// The region.
+    pub region: RegionCode,
+    /// The programme.
+    pub programme: ProgrammeCode,
+    /// The policy it was assessed by, and its revision.
+    pub policy: (String, u32),
+    /// The revision of the deed-tax law that the assessment used; 0 where it used none.
+    pub law_revision: u32,
+    /// What each payer owes.
+    pub parts: Vec<(Payer, Money)>,
+    /// Days of public notice.
+    pub notice_days: u32,
+    /// Facts by code.
+    pub facts: BTreeMap<String, String>,
+    /// Kinds of the documents handed in.
+    pub documents: Vec<String>,
+    /// What it takes: for each thing its hashes under every key, the one in use first.
+    pub keys: Vec<Vec<OnceKey>>,
+    /// The personal data, to be sealed.
+    pub personal: Zeroizing<Vec<u8>>,
+    /// The applicant's name, masked.
+    pub masked_name: String,
+    /// The applicant's ID number, masked.
+    pub masked_id: String,
+}
+
+/// What is to be done to a claim.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Hand one in.
+    Submit(Box<Submission>),
+    /// Approve it; `wait` puts it on the waiting list where its amount does not fit the quota.
+    Approve {
+        /// The claim.
+        claim: ClaimId,
+        /// Its etag, or empty.
+        etag: String,
+        /// Whether it may wait.
+        wait: bool,
+    },
+    /// Refuse it.
+    Reject {
+        /// The claim.
+        claim: ClaimId,
+        /// Its etag, or empty.
+        etag: String,
+        /// Why.
+        note: String,
+    },
+    /// Take it back.
+    Withdraw {
+        /// The claim.
+        claim: ClaimId,
+        /// Its etag, or empty.
+        etag: String,
+        /// Why.
+        note: String,
+    },
+    /// End it unpaid.
+    Cancel {
+        /// The claim.
+        claim: ClaimId,
+        /// Its etag, or empty.
+        etag: String,
+        /// Why.
+        note: String,
+    },
+    /// Object to it.
+    Object {
+        /// The claim.
+        claim: ClaimId,
+        /// What is said; it may name people, and is sealed.
+        said: Zeroizing<String>,
+    },
+    /// Resolve an objection.
+    Resolve {
+        /// The claim.
+        claim: ClaimId,
+        /// The objection.
+        objection: u32,
+        /// Whether it is upheld, which ends the claim.
+        upheld: bool,
+        /// Why.
+        note: String,
+    },
+    /// Make it ready to be paid again after the bank rejected it.
+    Retry {
+        /// The claim.
+        claim: ClaimId,
+        /// Its etag, or empty.
+        etag: String,
+        /// The personal data with the corrected account, sealed; none keeps what there is.
+        sealed: Option<Sealed>,
+        /// What was corrected.
+        note: String,
+    },
+    /// Note money that came back.
+    Return {
+        /// The claim.
+        claim: ClaimId,
+        /// Whose money.
+        payer: Payer,
+        /// How much.
+        amount: Money,
+        /// Why, and the document.
+        note: String,
+    },
+    /// Note the bank's answer to a payment.
+    Conclude {
+        /// The payment's reference.
+        reference: String,
+        /// The amount that the bank says; it must be the payment's.
+        amount: Option<Money>,
+        /// The answer.
+        answer: Answer,
+    },
+}
+
+/// Why a command in a bulk call was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Stable, machine-readable reason in `UPPER_SNAKE_CASE`.
+    pub reason: String,
+    /// The message for people.
+    pub message: Bilingual,
+    /// Which fields, where the input is wrong.
+    pub violations: Vec<Violation>,
+}
+
+impl From<&Error> for Refusal {
+    fn from(error: &Error) -> Self {
+        let reason = match error {
+            Error::Invalid(_) => "INVALID",
+            Error::NotFound { .. } => "NOT_FOUND",
+            Error::AlreadyExists { .. } => "ALREADY_EXISTS",
+            Error::State { reason, .. } | Error::Forbidden { reason, .. } => reason,
+            Error::EtagMismatch { .. } => "ETAG_MISMATCH",
+            _ => "REFUSED",
+        };
+        Self {
+            reason: reason.to_owned(),
+            message: error.message(),
+            violations: match error {
+                Error::Invalid(violations) => violations.clone(),
+                _ => Vec::new(),
+            },
+        }
+    }
+}
+
+/// A claim after a command in a bulk call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The claim.
+    pub claim: ClaimId,
+    /// Its state.
+    pub state: State,
+    /// Its amount.
+    pub amount: Money,
+    /// Its etag.
+    pub etag: String,
+}
+
+impl Receipt {
+    fn of(claim: Claim) -> Self {
+        Self {
+            etag: claim.etag(),
+            claim: claim.id,
+            state: claim.state,
+            amount: claim.amount,
+        }
+    }
+}
+
+/// What became of one command of a bulk call.
+pub type Outcome = Result<Receipt, Refusal>;
+
+/// The queue before the desk.
+#[derive(Default)]
+pub(super) struct Desk {
+    queue: OnceLock<mpsc::Sender<Job>>,
+}
+
+/// One call.
+struct Job {
+    mutation: Mutation,
+    method: &'static str,
+    work: Work,
+    reply: oneshot::Sender<Result<Reply, Error>>,
+}
+
+enum Work {
+    /// One command: refused, the call fails and nothing is kept.
+    One(Command),
+    /// Many: what is refused is part of the answer. A row that failed before it came here is one, too.
+    Many(Vec<Result<Command, Refusal>>),
+}
+
+/// What a call gets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Reply {
+    One(Claim),
+    Many(Vec<Outcome>),
+}
+
+impl Desk {
+    /// Carries out one command.
+    pub(super) async fn one(
+        &self,
+        place: (&Store, &Vault),
+        mutation: Mutation,
+        method: &'static str,
+        command: Command,
+    ) -> Result<Claim, Error> {
+        match self.call(place, mutation, method, Work::One(command)).await? {
+            Reply::One(claim) => Ok(claim),
+            Reply::Many(_) => Err(Error::internal("a bulk answer to one command")),
+        }
+    }
+
+    /// Carries out many commands in one transaction; each succeeds or is refused by itself.
+    pub(super) async fn many(
+        &self,
+        place: (&Store, &Vault),
+        mutation: Mutation,
+        method: &'static str,
+        commands: Vec<Result<Command, Refusal>>,
+    ) -> Result<Vec<Outcome>, Error> {
+        match self.call(place, mutation, method, Work::Many(commands)).await? {
+            Reply::Many(outcomes) => Ok(outcomes),
+            Reply::One(_) => Err(Error::internal("an answer to one command for many")),
+        }
+    }
+
+    async fn call(
+        &self,
+        (store, vault): (&Store, &Vault),
+        mutation: Mutation,
+        method: &'static str,
+        work: Work,
+    ) -> Result<Reply, Error> {
+        check_request_id(&mutation.request_id)?;
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            mutation,
+            method,
+            work,
+            reply,
+        };
+        if job.mutation.validate_only {
+            process(store, vault, vec![job], false).await;
+        } else {
+            let queue = self.queue.get_or_init(|| {
+                let (sender, receiver) = mpsc::channel(QUEUE);
+                tokio::spawn(serve(store.clone(), vault.clone(), receiver));
+                sender
+            });
+            queue.send(job).await.map_err(|_| gone())?;
+        }
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+fn gone() -> Error {
+    Error::internal("the desk is closed")
+}
+
+/// Takes what has come in, and carries it out together.
+async fn serve(store: Store, vault: Vault, mut queue: mpsc::Receiver<Job>) {
+    while let Some(first) = queue.recv().await {
+        let mut commands = first.work.len();
+        let mut jobs = vec![first];
+        while commands < COMMANDS_AT_ONCE
+            && let Ok(job) = queue.try_recv()
+        {
+            commands += job.work.len();
+            jobs.push(job);
+        }
+        process(&store, &vault, jobs, true).await;
+    }
+}
+
+impl Work {
+    const fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many(commands) => commands.len(),
+        }
+    }
+
+    fn commands(&self) -> impl Iterator<Item = &Command> {
+        let (one, many) = match self {
+            Self::One(command) => (Some(command), [].as_slice()),
+            Self::Many(commands) => (None, commands.as_slice()),
+        };
+        one.into_iter()
+            .chain(many.iter().filter_map(|command| command.as_ref().ok()))
+    }
+}
+
+/// Carries out jobs in one transaction and answers each. Where the whole fails for a reason that one of
+/// them may be to blame for, they are tried one by one.
+async fn process(store: &Store, vault: &Vault, jobs: Vec<Job>, keep: bool) {
+    match attempt_all(store, vault, &jobs, keep).await {
+        Ok(replies) => {
+            for (job, reply) in jobs.into_iter().zip(replies) {
+                // A caller that has gone away does not want its answer.
+                let _ = job.reply.send(reply);
+            }
+        }
+        Err(Error::Internal { detail }) if jobs.len() > 1 => {
+            tracing::warn!(
+                detail,
+                jobs = jobs.len(),
+                "a shared transaction failed, trying its calls one by one"
+            );
+            for job in jobs {
+                let alone = std::slice::from_ref(&job);
+                let reply = attempt_all(store, vault, alone, keep)
+                    .await
+                    .and_then(|mut replies| replies.pop().unwrap_or_else(|| Err(gone())));
+                let _ = job.reply.send(reply);
+            }
+        }
+        Err(failed) => {
+            for job in jobs {
+                let _ = job.reply.send(Err(failed.clone()));
+            }
+        }
+    }
+}
+
+async fn attempt_all(
+    store: &Store,
+    vault: &Vault,
+    jobs: &[Job],
+    keep: bool,
+) -> Result<Vec<Result<Reply, Error>>, Error> {
+    retrying(|| async {
+        let tx = store.begin_posting().await?;
+        let mut answered = answered(&tx, jobs).await?;
+        let mut sheet = Sheet::open(&tx, vault, jobs).await?;
+        let mut replies = Vec::with_capacity(jobs.len());
+        let mut requests = Vec::new();
+        for job in jobs {
+            let Mutation {
+                caller,
+                request_id,
+                body,
+                ..
+            } = &job.mutation;
+            let key = (caller.as_str().to_owned(), request_id.clone());
+            if let Some(stored) = answered.get(&key) {
+                replies.push(repeated(stored, &job.mutation, job.method));
+                continue;
+            }
+            let signed = clock::sign(caller);
+            let reply = match &job.work {
+                Work::One(command) => sheet.carry_out(command, &signed).map(Reply::One),
+                Work::Many(commands) => sheet.rows(commands, &signed).map(Reply::Many),
+            };
+            if let Err(defect @ Error::Internal { .. }) = reply {
+                return Err(defect);
+            }
+            if let Ok(reply) = &reply
+                && !request_id.is_empty()
+            {
+                let stored = StoredRequest {
+                    request_id: request_id.clone(),
+                    principal: caller.as_str().to_owned(),
+                    method: job.method.to_owned(),
+                    body: body.clone(),
+                    response: serde_json::to_string(reply).map_err(Error::internal)?,
+                    at: signed.at,
+                };
+                answered.insert(key, stored.clone());
+                requests.push(stored);
+            }
+            replies.push(reply);
+        }
+        if keep {
+            sheet.write(&tx).await?;
+            tx.insert_requests(&requests).await?;
+            tx.commit().await?;
+        }
+        Ok(replies)
+    })
+    .await
+}
+
+/// The requests among these that were answered before.
+async fn answered(tx: &Tx, jobs: &[Job]) -> Result<HashMap<(String, String), StoredRequest>, Error> {
+    let keys: Vec<(&str, &str)> = jobs
+        .iter()
+        .filter(|job| !job.mutation.request_id.is_empty())
+        .map(|job| (job.mutation.caller.as_str(), job.mutation.request_id.as_str()))
+        .collect();
+    let stored = tx.requests(&keys).await?;
+    Ok(stored
+        .into_iter()
+        .map(|stored| ((stored.principal.clone(), stored.request_id.clone()), stored))
+        .collect())
+}
+
+fn repeated(stored: &StoredRequest, mutation: &Mutation, method: &str) -> Result<Reply, Error> {
+    if stored.method != method || stored.body != mutation.body {
+        return Err(Error::RequestIdReused {
+            request_id: stored.request_id.clone(),
+        });
+    }
+    serde_json::from_str(&stored.response).map_err(Error::internal)
+}
+
+async fn answered_before(tx: &Tx, mutation: &Mutation, method: &str) -> Result<Option<Reply>, Error> {
+    check_request_id(&mutation.request_id)?;
+    if mutation.request_id.is_empty() {
+        return Ok(None);
+    }
+    let stored = tx.request(mutation.caller.as_str(), &mutation.request_id).await?;
+    stored
+        .map(|stored| repeated(&stored, mutation, method))
+        .transpose()
+}
+
+/// The answer that a call with one command got before.
+pub(super) async fn answered_one(tx: &Tx, mutation: &Mutation, method: &str) -> Result<Option<Claim>, Error> {
+    match answered_before(tx, mutation, method).await? {
+        Some(Reply::One(claim)) => Ok(Some(claim)),
+        _ => Ok(None),
+    }
+}
+
+/// The answer that a bulk call got before.
+pub(super) async fn answered_many(
+    tx: &Tx,
+    mutation: &Mutation,
+    method: &str,
+) -> Result<Option<Vec<Outcome>>, Error> {
+    match answered_before(tx, mutation, method).await? {
+        Some(Reply::Many(outcomes)) => Ok(Some(outcomes)),
+        _ => Ok(None),
+    }
+}
+
+type KeyName = (String, String, String);
+type Place = (FundId, RegionCode, ProgrammeCode);
+
+/// A claim on the sheet.
+struct Held {
+    claim: Claim,
+    /// The version in the store; none for a new one.
+    stored: Option<u32>,
+    /// What a new claim was assessed from; for another, where its keys may be freed.
+    material: Option<ClaimMaterial>,
+}
+
+/// All that the jobs of one transaction need, in memory.
+struct Sheet<'a> {
+    vault: &'a Vault,
+    books: OpenBooks,
+    claims: BTreeMap<ClaimId, Held>,
+    payments: HashMap<String, Payment>,
+    concluded: BTreeSet<String>,
+    objections: BTreeMap<(ClaimId, u32), Objection>,
+    touched_objections: BTreeSet<(ClaimId, u32)>,
+    taken: HashMap<KeyName, ClaimId>,
+    new_keys: Vec<(ClaimId, ProgrammeCode, OnceKey)>,
+    freed_keys: Vec<(ClaimId, ProgrammeCode, OnceKey)>,
+    waiting: BTreeMap<Place, u64>,
+    resealed: Vec<(ClaimId, Sealed)>,
+}
+
+impl<'a> Sheet<'a> {
+    /// Locks the journals and reads what the commands name.
+    async fn open(tx: &Tx, vault: &'a Vault, jobs: &[Job]) -> Result<Self, Error> {
+        let commands = || jobs.iter().flat_map(|job| job.work.commands());
+        // Payments say which claims they are of; neither that nor their fund ever changes, so they may be
+        // looked at before the lock.
+        let references: BTreeSet<&str> = commands().filter_map(Command::reference).collect();
+        let references: Vec<&str> = references.into_iter().collect();
+        let mut payments: HashMap<String, Payment> = HashMap::new();
+        for payment in tx.payments_by_reference(&references).await? {
+            payments.insert(payment.reference.clone(), payment);
+        }
+        let mut ids: BTreeSet<ClaimId> = commands().filter_map(Command::claim).cloned().collect();
+        ids.extend(payments.values().map(|payment| payment.claim.clone()));
+        let mut funds: BTreeSet<FundId> = ids.iter().map(|id| id.fund.clone()).collect();
+        funds.extend(commands().filter_map(|command| match command {
+            Command::Submit(submission) => Some(submission.fund.clone()),
+            _ => None,
+        }));
+        let mut books = OpenBooks::open(tx, &funds).await?;
+        if !references.is_empty() {
+            // Again, now that nobody else concludes them.
+            for payment in tx.payments_by_reference(&references).await? {
+                payments.insert(payment.reference.clone(), payment);
+            }
+        }
+        let claims = tx.claims(&ids.iter().collect::<Vec<_>>()).await?;
+        let mut places: BTreeSet<Place> = BTreeSet::new();
+        let mut accounts: BTreeSet<(FundId, Account)> = BTreeSet::new();
+        for claim in &claims {
+            accounts.extend(claim.accounts().map(|account| (claim.id.fund.clone(), account)));
+        }
+        let approved: BTreeSet<&ClaimId> = commands()
+            .filter(|command| matches!(command, Command::Approve { .. }))
+            .filter_map(Command::claim)
+            .collect();
+        for claim in claims.iter().filter(|claim| approved.contains(&claim.id)) {
+            places.insert((
+                claim.id.fund.clone(),
+                claim.region.clone(),
+                claim.programme.clone(),
+            ));
+        }
+        let mut keys: BTreeSet<(&ProgrammeCode, &str, &str)> = BTreeSet::new();
+        for command in commands() {
+            let Command::Submit(submission) = command else {
+                continue;
+            };
+            accounts.extend(
+                submission
+                    .accounts()
+                    .map(|account| (submission.fund.clone(), account)),
+            );
+            for key in submission.keys.iter().flatten() {
+                keys.insert((&submission.programme, &key.kind, &key.hash));
+            }
+        }
+        let taken = tx.taken_keys(&keys.into_iter().collect::<Vec<_>>()).await?;
+        let places: Vec<(&FundId, &RegionCode, &ProgrammeCode)> = (places.iter())
+            .map(|(fund, region, programme)| (fund, region, programme))
+            .collect();
+        let waiting = tx.waiting_claims(&places).await?;
+        let objected: BTreeSet<&ClaimId> = commands()
+            .filter(|command| matches!(command, Command::Resolve { .. }))
+            .filter_map(Command::claim)
+            .collect();
+        let objections = tx.objections(&objected.into_iter().collect::<Vec<_>>()).await?;
+        let ending: BTreeSet<&ClaimId> = commands()
+            .filter(|command| command.may_free_keys())
+            .filter_map(Command::claim)
+            .collect();
+        let mut materials: BTreeMap<ClaimId, ClaimMaterial> = tx
+            .claim_material(&ending.into_iter().collect::<Vec<_>>())
+            .await?
+            .into_iter()
+            .collect();
+        books.load(tx, accounts).await?;
+        Ok(Self {
+            vault,
+            books,
+            claims: claims
+                .into_iter()
+                .map(|claim| {
+                    let held = Held {
+                        stored: Some(claim.version),
+                        material: materials.remove(&claim.id),
+                        claim,
+                    };
+                    (held.claim.id.clone(), held)
+                })
+                .collect(),
+            payments,
+            concluded: BTreeSet::new(),
+            objections: objections
+                .into_iter()
+                .map(|objection| ((objection.claim.clone(), objection.number), objection))
+                .collect(),
+            touched_objections: BTreeSet::new(),
+            taken: taken.into_iter().collect(),
+            new_keys: Vec::new(),
+            freed_keys: Vec::new(),
+            waiting: waiting.into_iter().collect(),
+            resealed: Vec::new(),
+        })
+    }
+
+    /// Writes what was decided.
+    async fn write(self, tx: &Tx) -> Result<(), Error> {
+        let (new, old): (Vec<&Held>, Vec<&Held>) =
+            self.claims.values().partition(|held| held.stored.is_none());
+        let materials: Vec<(&Claim, &ClaimMaterial)> = new
+            .iter()
+            .filter_map(|held| Some((&held.claim, held.material.as_ref()?)))
+            .collect();
+        tx.insert_claims(&materials).await?;
+        let changed: Vec<(&Claim, u32)> = old
+            .iter()
+            .filter_map(|held| Some((&held.claim, held.stored?)))
+            .filter(|(claim, stored)| claim.version != *stored)
+            .collect();
+        tx.update_claims(&changed).await?;
+        let resealed: Vec<(&ClaimId, &Sealed)> =
+            self.resealed.iter().map(|(id, sealed)| (id, sealed)).collect();
+        tx.update_sealed(&resealed).await?;
+        // Freed first: what one command frees, a later one of the same transaction may take.
+        tx.delete_keys(&key_rows(&self.freed_keys)).await?;
+        tx.insert_keys(&key_rows(&self.new_keys)).await?;
+        let objections: Vec<&Objection> = (self.touched_objections.iter())
+            .filter_map(|key| self.objections.get(key))
+            .collect();
+        tx.store_objections(&objections).await?;
+        let concluded: Vec<&Payment> = (self.concluded.iter())
+            .filter_map(|reference| self.payments.get(reference))
+            .collect();
+        tx.conclude_payments(&concluded).await?;
+        self.books.write(tx).await
+    }
+
+    /// Carries out the rows of a bulk call. A defect is nobody's refusal: the call fails as a whole.
+    fn rows(
+        &mut self,
+        commands: &[Result<Command, Refusal>],
+        signed: &Signature,
+    ) -> Result<Vec<Outcome>, Error> {
+        commands
+            .iter()
+            .map(|command| {
+                let command = match command {
+                    Ok(command) => command,
+                    Err(refusal) => return Ok(Err(refusal.clone())),
+                };
+                match self.carry_out(command, signed) {
+                    Ok(claim) => Ok(Ok(Receipt::of(claim))),
+                    Err(defect @ Error::Internal { .. }) => Err(defect),
+                    Err(refused) => Ok(Err(Refusal::from(&refused))),
+                }
+            })
+            .collect()
+    }
+
+    /// Carries out one command; refused, it changes nothing.
+    fn carry_out(&mut self, command: &Command, signed: &Signature) -> Result<Claim, Error> {
+        match command {
+            Command::Submit(submission) => self.submit(submission, signed),
+            Command::Approve { claim, etag, wait } => self.approve(claim, etag, *wait, signed),
+            Command::Reject { claim, etag, note } => self.change(claim, etag, signed, |claim| {
+                claim.reject(signed.clone())?;
+                Ok((Vec::new(), "claim.rejected", note.clone()))
+            }),
+            Command::Withdraw { claim, etag, note } => self.change(claim, etag, signed, |claim| {
+                claim.withdraw()?;
+                Ok((Vec::new(), "claim.withdrawn", note.clone()))
+            }),
+            Command::Cancel { claim, etag, note } => self.change(claim, etag, signed, |claim| {
+                Ok((claim.cancel()?, "claim.cancelled", note.clone()))
+            }),
+            Command::Object { claim, said } => self.object(claim, said, signed),
+            Command::Resolve {
+                claim,
+                objection,
+                upheld,
+                note,
+            } => self.resolve(claim, *objection, *upheld, note, signed),
+            Command::Retry {
+                claim,
+                etag,
+                sealed,
+                note,
+            } => {
+                let answer = self.change(claim, etag, signed, |claim| {
+                    claim.retry()?;
+                    Ok((Vec::new(), "claim.retried", note.clone()))
+                })?;
+                if let Some(sealed) = sealed {
+                    self.resealed.push((claim.clone(), sealed.clone()));
+                }
+                Ok(answer)
+            }
+            Command::Return {
+                claim,
+                payer,
+                amount,
+                note,
+            } => {
+                let (payer, amount) = (*payer, *amount);
+                self.change(claim, "", signed, |claim| {
+                    Ok((claim.take_back(payer, amount)?, "claim.returned", note.clone()))
+                })
+            }
+            Command::Conclude {
+                reference,
+                amount,
+                answer,
+            } => self.conclude(reference, *amount, answer, signed),
+        }
+    }
+
+    fn submit(&mut self, submission: &Submission, signed: &Signature) -> Result<Claim, Error> {
+        let Submission {
+            fund,
+            region,
+            programme,
+            ..
+        } = submission;
+        self.check_quota(submission)?;
+        let mut seen = BTreeSet::new();
+        for key in submission.keys.iter().flatten() {
+            let name = key_name(programme, key);
+            if let Some(by) = self.taken.get(&name) {
+                return Err(already_subsidised(programme, &key.kind, by));
+            }
+            seen.insert(name);
+        }
+        let open = self.books.fund(fund)?;
+        let id = ClaimId {
+            fund: fund.clone(),
+            number: open.head.claims + 1,
+        };
+        let sealed = self.vault.seal(&id.to_string(), &submission.personal)?;
+        let keys: Vec<OnceKey> = submission
+            .keys
+            .iter()
+            .filter_map(|hashes| hashes.first().cloned())
+            .collect();
+        let amount = submission
+            .parts
+            .iter()
+            .try_fold(Money::ZERO, |sum, (_, amount)| sum.checked_add(*amount))
+            .ok_or_else(|| Error::internal("an amount beyond the limits"))?;
+        let claim = Claim {
+            id: id.clone(),
+            region: region.clone(),
+            programme: programme.clone(),
+            policy: submission.policy.0.clone(),
+            policy_revision: submission.policy.1,
+            state: State::Submitted,
+            version: 1,
+            amount,
+            parts: (submission.parts.iter())
+                .filter(|(_, amount)| *amount > Money::ZERO)
+                .map(|(payer, amount)| Part::new(*payer, *amount))
+                .collect(),
+            notice: Notice {
+                days: submission.notice_days,
+                ..Notice::default()
+            },
+            submitted: signed.clone(),
+            decided: None,
+            waiting: 0,
+            batch: 0,
+            masked_name: submission.masked_name.clone(),
+            masked_id: submission.masked_id.clone(),
+        };
+        open.head.claims += 1;
+        open.tell(told(&claim, "claim.submitted", ""), signed);
+        for name in seen {
+            self.taken.insert(name, id.clone());
+        }
+        for key in &keys {
+            self.new_keys.push((id.clone(), programme.clone(), key.clone()));
+        }
+        let held = Held {
+            claim: claim.clone(),
+            stored: None,
+            material: Some(ClaimMaterial {
+                law_revision: submission.law_revision,
+                facts: submission.facts.clone(),
+                documents: submission.documents.clone(),
+                sealed,
+                keys,
+            }),
+        };
+        self.claims.insert(id, held);
+        Ok(claim)
+    }
+
+    /// A region that was never given quota for the programme takes no claims.
+    fn check_quota(&mut self, submission: &Submission) -> Result<(), Error> {
+        let Submission {
+            fund,
+            region,
+            programme,
+            ..
+        } = submission;
+        let books = &self.books.fund(fund)?.books;
+        let lacks = submission.parts.iter().find(|(payer, amount)| {
+            let bucket = |bucket| {
+                books.balance(&Account::new(
+                    *payer,
+                    region.clone(),
+                    Some(programme.clone()),
+                    bucket,
+                ))
+            };
+            *amount > Money::ZERO && PROGRAMME_BUCKETS.into_iter().all(|b| bucket(b) == Money::ZERO)
+        });
+        let Some((payer, _)) = lacks else { return Ok(()) };
+        Err(Error::State {
+            name: format!("funds/{fund}"),
+            reason: "NO_QUOTA",
+            message: Bilingual::new(
+                format!("region {region} has no quota of the {payer} for {programme} in fund {fund}"),
+                format!(
+                    "地区 {region} 在资金 {fund} 中没有 {programme} 的{}预算指标",
+                    payer.zh()
+                ),
+            ),
+        })
+    }
+
+    fn approve(&mut self, id: &ClaimId, etag: &str, wait: bool, signed: &Signature) -> Result<Claim, Error> {
+        let held = self.claims.get(id).ok_or_else(|| no_claim(id))?;
+        let place = (
+            id.fund.clone(),
+            held.claim.region.clone(),
+            held.claim.programme.clone(),
+        );
+        let before = self.waiting.get(&place).copied().unwrap_or(0);
+        let queues = before > 0 && held.claim.state == State::Submitted;
+        if !queues {
+            let today = clock::today()?;
+            let reserved = self.change(id, etag, signed, |claim| {
+                Ok((
+                    claim.reserve(signed.clone(), today)?,
+                    "claim.approved",
+                    String::new(),
+                ))
+            });
+            match reserved {
+                Err(Error::State {
+                    reason: "QUOTA_EXCEEDED",
+                    ..
+                }) if wait => {}
+                decided => {
+                    if decided.is_ok()
+                        && let Some(waiting) = self.waiting.get_mut(&place)
+                    {
+                        *waiting = waiting.saturating_sub(1);
+                    }
+                    return decided;
+                }
+            }
+        } else if !wait {
+            return Err(Error::State {
+                name: id.to_string(),
+                reason: "CLAIMS_WAITING",
+                message: Bilingual::new(
+                    format!(
+                        "{before} approved claims wait for quota before {id}: it may only join the waiting list"
+                    ),
+                    format!("{id} 之前已有 {before} 件获批申请等待指标,只能列入等候名单"),
+                ),
+            });
+        }
+        let rank = self.books.fund(&id.fund)?.head.changes + 1;
+        let claim = self.change(id, etag, signed, |claim| {
+            claim.wait(signed.clone(), rank)?;
+            Ok((Vec::new(), "claim.waiting", String::new()))
+        })?;
+        *self.waiting.entry(place).or_insert(0) += 1;
+        Ok(claim)
+    }
+
+    fn object(&mut self, id: &ClaimId, said: &str, signed: &Signature) -> Result<Claim, Error> {
+        let mut number = 0;
+        let vault = self.vault;
+        let mut sealed = None;
+        let claim = self.change(id, "", signed, |claim| {
+            number = claim.object()?;
+            sealed = Some(vault.seal(&objection_name(id, number), said.as_bytes())?);
+            Ok((Vec::new(), "claim.objected", format!("objection {number}")))
+        })?;
+        if let Some(sealed) = sealed {
+            let key = (id.clone(), number);
+            let objection = Objection {
+                claim: id.clone(),
+                number,
+                state: "open".to_owned(),
+                sealed,
+                raised: signed.clone(),
+                resolved: None,
+                resolution: String::new(),
+            };
+            self.objections.insert(key.clone(), objection);
+            self.touched_objections.insert(key);
+        }
+        Ok(claim)
+    }
+
+    fn resolve(
+        &mut self,
+        id: &ClaimId,
+        number: u32,
+        upheld: bool,
+        note: &str,
+        signed: &Signature,
+    ) -> Result<Claim, Error> {
+        let key = (id.clone(), number);
+        let not_open = || Error::NotFound {
+            kind: "open objection",
+            name: objection_name(id, number),
+        };
+        let objection = self.objections.get(&key).ok_or_else(not_open)?;
+        if objection.state != "open" {
+            return Err(not_open());
+        }
+        if objection.raised.by == signed.by {
+            return Err(Error::Forbidden {
+                reason: "RESOLVER_RAISED_OBJECTION",
+                message: Bilingual::new(
+                    format!(
+                        "{} noted the objection and may not resolve it: another person must",
+                        signed.by
+                    ),
+                    format!("{} 是异议登记人,不得自行处理,须由他人处理", signed.by),
+                ),
+            });
+        }
+        let kind = if upheld {
+            "claim.objection_upheld"
+        } else {
+            "claim.objection_dismissed"
+        };
+        let claim = self.change(id, "", signed, |claim| {
+            Ok((claim.resolve_objection(upheld)?, kind, note.to_owned()))
+        })?;
+        if let Some(objection) = self.objections.get_mut(&key) {
+            objection.state = if upheld { "upheld" } else { "dismissed" }.to_owned();
+            objection.resolved = Some(signed.clone());
+            note.clone_into(&mut objection.resolution);
+            self.touched_objections.insert(key);
+        }
+        Ok(claim)
+    }
+
+    fn conclude(
+        &mut self,
+        reference: &str,
+        amount: Option<Money>,
+        answer: &Answer,
+        signed: &Signature,
+    ) -> Result<Claim, Error> {
+        let unknown = || Error::NotFound {
+            kind: "payment",
+            name: excerpt(reference),
+        };
+        let mut payment = self.payments.get(reference).cloned().ok_or_else(unknown)?;
+        if let Some(amount) = amount
+            && amount != payment.amount
+        {
+            return Err(Violation::new(
+                "amount",
+                amount.to_string(),
+                format!("the amount of payment {reference}: {}", payment.amount),
+                format!("付款 {reference} 的金额 {}", payment.amount),
+            )
+            .into());
+        }
+        let id = payment.claim.clone();
+        if !payment.conclude(answer, signed.clone())? {
+            let held = self.claims.get(&id).ok_or_else(|| no_claim(&id))?;
+            return Ok(held.claim.clone());
+        }
+        let kind = if answer.settled {
+            "payment.settled"
+        } else {
+            "payment.failed"
+        };
+        let note = format!("{reference} {}", excerpt_or_nothing(&answer.reason));
+        let claim = self.change(&id, "", signed, |claim| {
+            Ok((
+                claim.conclude(payment.payer, answer.settled)?,
+                kind,
+                note.trim_end().to_owned(),
+            ))
+        })?;
+        self.concluded.insert(reference.to_owned());
+        self.payments.insert(reference.to_owned(), payment);
+        Ok(claim)
+    }
+
+    /// Changes a claim, posts what follows from it, and tells it; refused, nothing is changed.
+    fn change(
+        &mut self,
+        id: &ClaimId,
+        etag: &str,
+        signed: &Signature,
+        what: impl FnOnce(&mut Claim) -> Result<(Vec<Posting>, &'static str, String), Error>,
+    ) -> Result<Claim, Error> {
+        let held = self.claims.get_mut(id).ok_or_else(|| no_claim(id))?;
+        held.claim.check_etag(etag)?;
+        let mut claim = held.claim.clone();
+        let (postings, kind, note) = what(&mut claim)?;
+        let open: &mut OpenFund = self.books.fund(&id.fund)?;
+        let moved = postings.iter().map(|posting| posting.amount).sum();
+        open.post(postings, signed)?;
+        let mut told = told(&claim, kind, &note);
+        if moved > Money::ZERO {
+            told.amount = moved;
+        }
+        open.tell(told, signed);
+        if held.claim.state.holds_keys() && !claim.state.holds_keys() {
+            let material = held
+                .material
+                .as_ref()
+                .ok_or_else(|| Error::internal(format!("the unique keys of {id} were not loaded")))?;
+            for key in &material.keys {
+                let name = key_name(&claim.programme, key);
+                self.taken.remove(&name);
+                if held.stored.is_some() {
+                    self.freed_keys
+                        .push((id.clone(), claim.programme.clone(), key.clone()));
+                }
+                self.new_keys.retain(|(of, _, new)| of != id || new != key);
+            }
+        }
+        held.claim = claim.clone();
+        Ok(claim)
+    }
+}
+
+pub(super) fn key_rows(
+    keys: &[(ClaimId, ProgrammeCode, OnceKey)],
+) -> Vec<(&ClaimId, &ProgrammeCode, &OnceKey)> {
+    keys.iter()
+        .map(|(id, programme, key)| (id, programme, key))
+        .collect()
+}
+
+const PROGRAMME_BUCKETS: [Bucket; 4] = [Bucket::Quota, Bucket::Reserved, Bucket::InPayment, Bucket::Paid];
+
+impl Submission {
+    fn accounts(&self) -> impl Iterator<Item = Account> {
+        self.parts.iter().flat_map(|(payer, _)| {
+            PROGRAMME_BUCKETS
+                .map(|bucket| Account::new(*payer, self.region.clone(), Some(self.programme.clone()), bucket))
+        })
+    }
+}
+
+impl Command {
+    /// The claim that the command names.
+    pub fn claim(&self) -> Option<&ClaimId> {
+        match self {
+            Self::Approve { claim, .. }
+            | Self::Reject { claim, .. }
+            | Self::Withdraw { claim, .. }
+            | Self::Cancel { claim, .. }
+            | Self::Object { claim, .. }
+            | Self::Resolve { claim, .. }
+            | Self::Retry { claim, .. }
+            | Self::Return { claim, .. } => Some(claim),
+            Self::Submit(_) | Self::Conclude { .. } => None,
+        }
+    }
+
+    fn reference(&self) -> Option<&str> {
+        match self {
+            Self::Conclude { reference, .. } => Some(reference),
+            _ => None,
+        }
+    }
+
+    const fn may_free_keys(&self) -> bool {
+        matches!(
+            self,
+            Self::Reject { .. }
+                | Self::Withdraw { .. }
+                | Self::Cancel { .. }
+                | Self::Resolve { .. }
+                | Self::Return { .. }
+        )
+    }
+}
+
+/// The name that an objection's text is sealed for.
+pub fn objection_name(claim: &ClaimId, number: u32) -> String {
+    format!("{claim}/objections/{number}")
+}
+
+/// There is no such claim.
+pub(super) fn no_claim(id: &ClaimId) -> Error {
+    Error::NotFound {
+        kind: "claim",
+        name: id.to_string(),
+    }
+}
+
+/// What is told about a change of a claim.
+pub(super) fn told<'a>(claim: &Claim, kind: &'a str, note: &'a str) -> Told<'a> {
+    Told {
+        kind,
+        resource: claim.id.to_string(),
+        state: claim.state.code(),
+        amount: claim.amount,
+        note,
+    }
+}
+
+fn excerpt_or_nothing(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        excerpt(text)
+    }
+}
+
+fn key_name(programme: &ProgrammeCode, key: &OnceKey) -> KeyName {
+    (programme.as_str().to_owned(), key.kind.clone(), key.hash.clone())
+}
+
+fn already_subsidised(programme: &ProgrammeCode, kind: &str, by: &ClaimId) -> Error {
+    Error::State {
+        name: by.to_string(),
+        reason: "ALREADY_SUBSIDISED",
+        message: Bilingual::new(
+            format!("the {kind} has a claim for {programme} already: {by}"),
+            format!("该{}已有 {programme} 的申请:{by}", kind_zh(kind)),
+        ),
+    }
+}
+
+fn kind_zh(kind: &str) -> &str {
+    match kind.split(' ').next().unwrap_or(kind) {
+        "household" => "家庭",
+        "home" => "住房",
+        "person" => "人员",
+        _ => kind,
+    }
+}

@@ -1,0 +1,199 @@
+//! Many rows in one statement, on either database with the same text around them.
+//!
+//! PostgreSQL takes a column as an array and turns the arrays into rows (`UNNEST`), so that the statement's
+//! text, and with it its plan, is the same for any number of rows. SQLite takes rows of parameters; there,
+//! rows go in powers of two, so that few statements are ever prepared.
+
+use super::Tx;
+use super::error::failed;
+use crate::domain::error::Error;
+use sea_orm::sea_query::{ArrayType, Value};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
+
+/// A column of a [`Block`]: its name, and whether it holds text or a whole number.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    /// Text, never null.
+    Text,
+    /// A whole number, never null.
+    Int,
+}
+
+/// Rows of equal columns.
+#[derive(Debug)]
+pub(super) struct Block {
+    columns: Vec<(&'static str, Kind)>,
+    values: Vec<Value>,
+}
+
+/// Most rows in one statement on PostgreSQL.
+const POSTGRES_ROWS: usize = 4096;
+/// Most rows in one statement on SQLite: with 40 columns, below its 32,766 parameters.
+const SQLITE_ROWS: usize = 512;
+
+/// Text as a value.
+pub(super) fn text(value: impl Into<String>) -> Value {
+    Value::String(Some(value.into()))
+}
+
+/// A whole number as a value.
+pub(super) fn int(value: i64) -> Value {
+    Value::BigInt(Some(value))
+}
+
+/// A count as a value; none is above what a column holds.
+pub(super) fn number(value: u64) -> Value {
+    int(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+impl Block {
+    /// No rows yet. The columns: `name` for text, `name#` for a whole number.
+    pub(super) fn new<const N: usize>(columns: [&'static str; N]) -> Self {
+        let columns = columns.into_iter().map(|column| match column.strip_suffix('#') {
+            Some(name) => (name, Kind::Int),
+            None => (column, Kind::Text),
+        });
+        Self {
+            columns: columns.collect(),
+            values: Vec::new(),
+        }
+    }
+
+    /// Adds a row.
+    pub(super) fn row<const N: usize>(&mut self, values: [Value; N]) {
+        debug_assert_eq!(N, self.columns.len(), "as many values as columns");
+        self.values.extend(values);
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        names.join(", ")
+    }
+
+    /// The statements' rows: a text for `FROM`, to be given an alias, and its parameters.
+    fn sources(&self, backend: DbBackend) -> Vec<(String, Vec<Value>)> {
+        let width = self.columns.len();
+        let rows: Vec<&[Value]> = self.values.chunks(width).collect();
+        if backend == DbBackend::Postgres {
+            return rows.chunks(POSTGRES_ROWS).map(|rows| self.arrays(rows)).collect();
+        }
+        let mut sources = Vec::new();
+        let mut left = rows.as_slice();
+        while !left.is_empty() {
+            let most = left.len().min(SQLITE_ROWS);
+            // The largest power of two that fits.
+            let (now, later) = left.split_at(1 << most.ilog2());
+            sources.push(self.tuples(now));
+            left = later;
+        }
+        sources
+    }
+
+    fn arrays(&self, rows: &[&[Value]]) -> (String, Vec<Value>) {
+        let mut casts = Vec::with_capacity(self.columns.len());
+        let mut values = Vec::with_capacity(self.columns.len());
+        for (at, (_, kind)) in self.columns.iter().enumerate() {
+            let (cast, array) = match kind {
+                Kind::Text => ("text", ArrayType::String),
+                Kind::Int => ("bigint", ArrayType::BigInt),
+            };
+            casts.push(format!("${}::{cast}[]", at + 1));
+            let column: Vec<Value> = rows.iter().map(|row| row[at].clone()).collect();
+            values.push(Value::Array(array, Some(Box::new(column))));
+        }
+        let text = format!(
+            "(SELECT * FROM UNNEST({}) AS u({}))",
+            casts.join(", "),
+            self.names()
+        );
+        (text, values)
+    }
+
+    fn tuples(&self, rows: &[&[Value]]) -> (String, Vec<Value>) {
+        let named: Vec<String> = (self.columns.iter().enumerate())
+            .map(|(at, (name, _))| format!("column{} AS {name}", at + 1))
+            .collect();
+        let tuple = format!("({})", vec!["?"; self.columns.len()].join(", "));
+        let text = format!(
+            "(SELECT {} FROM (VALUES {}))",
+            named.join(", "),
+            vec![tuple.as_str(); rows.len()].join(", ")
+        );
+        (text, rows.iter().flat_map(|row| row.iter().cloned()).collect())
+    }
+}
+
+impl Tx {
+    /// Inserts the rows of a block into a table.
+    pub(super) async fn insert_block(&self, table: &str, block: &Block) -> Result<(), Error> {
+        let names = block.names();
+        self.execute_with(block, |rows| {
+            // SQLite reads ON after a SELECT as a join; WHERE keeps it from doing so, and does no harm.
+            format!("INSERT INTO {table} ({names}) SELECT {names} FROM {rows} AS r WHERE true")
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Executes a statement over the rows of a block, which `statement` builds around their text, and
+    /// says how many rows it changed.
+    pub(super) async fn execute_with(
+        &self,
+        block: &Block,
+        statement: impl Fn(&str) -> String,
+    ) -> Result<u64, Error> {
+        let db = self.writing()?;
+        let mut affected = 0;
+        for (rows, values) in block.sources(db.get_database_backend()) {
+            let statement =
+                Statement::from_sql_and_values(db.get_database_backend(), statement(&rows), values);
+            affected += db.execute_raw(statement).await.map_err(failed)?.rows_affected();
+        }
+        Ok(affected)
+    }
+
+    /// Queries with the rows of a block.
+    pub(super) async fn query_with(
+        &self,
+        block: &Block,
+        statement: impl Fn(&str) -> String,
+    ) -> Result<Vec<QueryResult>, Error> {
+        let mut found = Vec::new();
+        for (rows, values) in block.sources(self.db.get_database_backend()) {
+            let statement =
+                Statement::from_sql_and_values(self.db.get_database_backend(), statement(&rows), values);
+            found.extend(self.db.query_all_raw(statement).await.map_err(failed)?);
+        }
+        Ok(found)
+    }
+
+    /// Queries with a statement that has no parameters.
+    pub(super) async fn query(&self, statement: &str) -> Result<Vec<QueryResult>, Error> {
+        let statement = Statement::from_string(self.db.get_database_backend(), statement);
+        self.db.query_all_raw(statement).await.map_err(failed)
+    }
+
+    /// `FOR UPDATE` where the database has locks on rows; SQLite's writer has the whole database.
+    pub(super) fn for_update(&self) -> &'static str {
+        match (&self.mode, self.db.get_database_backend()) {
+            (super::Mode::Write { .. }, DbBackend::Postgres) => " FOR UPDATE",
+            _ => "",
+        }
+    }
+}
+
+/// A column of a row, with the name of what broke where it cannot be read.
+pub(super) fn get<T: sea_orm::TryGetable>(row: &QueryResult, column: &str) -> Result<T, Error> {
+    row.try_get("", column).map_err(failed)
+}
+
+/// A number that counts.
+pub(super) fn get_number(row: &QueryResult, column: &str) -> Result<u64, Error> {
+    let value: i64 = get(row, column)?;
+    u64::try_from(value).map_err(|_| Error::internal(format!("stored data: {column} is {value}")))
+}
+
+/// An amount of money.
+pub(super) fn get_money(row: &QueryResult, column: &str) -> Result<crate::domain::money::Money, Error> {
+    super::convert::money(column, get(row, column)?)
+}

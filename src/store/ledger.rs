@@ -1,0 +1,311 @@
+//! The ledger: the ends of funds' journals, balances, entries, changes.
+
+use super::Tx;
+use super::block::{Block, get, get_money, get_number, int, number, text};
+use super::convert::{signature, stored};
+use crate::app::records::{Change, FundHead};
+use crate::domain::allocation::FundId;
+use crate::domain::digest::Digest;
+use crate::domain::error::Error;
+use crate::domain::ledger::{Account, Entry, Event, Head, Posting};
+use crate::domain::money::Money;
+use sea_orm::QueryResult;
+use std::collections::BTreeMap;
+
+/// The columns of an entry.
+pub(super) const ENTRY: &str = "number, at, made_by, event, from_account, to_account, amount_fen, \
+     from_balance_fen, to_balance_fen, subject, note, reverses, digest";
+
+impl Tx {
+    /// The ends of the journals of these funds, locked for this transaction where it writes. A fund
+    /// that is not there has none.
+    ///
+    /// Locked in the order of their names: two that lock the same funds do not wait for one another.
+    pub async fn fund_heads(&self, funds: &[FundId]) -> Result<BTreeMap<FundId, FundHead>, Error> {
+        let mut wanted = Block::new(["fund"]);
+        for fund in funds {
+            wanted.row([text(fund.as_str())]);
+        }
+        let lock = self.for_update();
+        let rows = self
+            .query_with(&wanted, |rows| {
+                format!(
+                    "SELECT fund, ordinal, entries, digest, at, changes, claims, batches FROM ledger_fund \
+                     WHERE fund IN (SELECT r.fund FROM {rows} AS r) ORDER BY fund{lock}"
+                )
+            })
+            .await?;
+        rows.iter().map(to_fund).collect()
+    }
+
+    /// The highest ordinal of a fund; 0 where there is none.
+    pub async fn last_fund_ordinal(&self) -> Result<u64, Error> {
+        let statement = "SELECT COALESCE(MAX(ordinal), 0) AS last FROM ledger_fund";
+        let rows = self.query(statement).await?;
+        rows.first().map_or(Ok(0), |row| get_number(row, "last"))
+    }
+
+    /// Adds a fund.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`] where another transaction added it, or another with its ordinal.
+    pub async fn insert_fund(&self, fund: &FundId, head: &FundHead) -> Result<(), Error> {
+        self.insert_block("ledger_fund", &fund_rows(&[(fund, head)]))
+            .await
+    }
+
+    /// Moves the ends of journals on; their rows were locked by [`Tx::fund_heads`].
+    pub async fn update_fund_heads(&self, heads: &[(&FundId, &FundHead)]) -> Result<(), Error> {
+        self.execute_with(&fund_rows(heads), |rows| {
+            format!(
+                "UPDATE ledger_fund AS f SET entries = r.entries, digest = r.digest, at = r.at, \
+                 changes = r.changes, claims = r.claims, batches = r.batches FROM {rows} AS r WHERE f.fund = r.fund"
+            )
+        })
+        .await
+        .map(drop)
+    }
+
+    /// The balances of these accounts; an account without a row is left out.
+    pub async fn balances(
+        &self,
+        accounts: &[(&FundId, &Account)],
+    ) -> Result<Vec<(FundId, Account, Money)>, Error> {
+        let mut wanted = Block::new(["fund", "account"]);
+        for &(fund, account) in accounts {
+            wanted.row([text(fund.as_str()), text(account.to_string())]);
+        }
+        let rows = self
+            .query_with(&wanted, |rows| {
+                format!(
+                    "SELECT a.fund, a.account, a.balance_fen FROM ledger_account a \
+                     JOIN {rows} AS r ON a.fund = r.fund AND a.account = r.account"
+                )
+            })
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let fund: String = get(row, "fund")?;
+                Ok((
+                    stored(FundId::parse("ledger_account.fund", &fund))?,
+                    Account::from_stored(&get::<String>(row, "account")?)?,
+                    get_money(row, "balance_fen")?,
+                ))
+            })
+            .collect()
+    }
+
+    /// Adds entries to a fund's journal.
+    pub async fn insert_entries(&self, entries: &[(&FundId, &Entry)]) -> Result<(), Error> {
+        let mut block = Block::new([
+            "fund",
+            "number#",
+            "at#",
+            "made_by",
+            "event",
+            "from_account",
+            "to_account",
+            "amount_fen#",
+            "from_balance_fen#",
+            "to_balance_fen#",
+            "subject",
+            "note",
+            "reverses#",
+            "digest",
+        ]);
+        for &(fund, entry) in entries {
+            let posting = &entry.posting;
+            block.row([
+                text(fund.as_str()),
+                number(entry.number),
+                int(entry.signed.at),
+                text(entry.signed.by.as_str()),
+                text(posting.event.code()),
+                text(posting.from.to_string()),
+                text(posting.to.to_string()),
+                int(posting.amount.fen()),
+                int(entry.from_balance.fen()),
+                int(entry.to_balance.fen()),
+                text(&posting.subject),
+                text(&posting.note),
+                number(posting.reverses.unwrap_or(0)),
+                text(entry.digest.as_str()),
+            ]);
+        }
+        self.insert_block("ledger_entry", &block).await
+    }
+
+    /// Stores the balances of accounts, each with the number of the entry that last moved it.
+    pub async fn store_balances(&self, balances: &[(&FundId, &Account, Money, u64)]) -> Result<(), Error> {
+        let mut block = Block::new([
+            "fund",
+            "account",
+            "payer",
+            "region",
+            "programme",
+            "bucket",
+            "balance_fen#",
+            "entry#",
+        ]);
+        for &(fund, account, balance, entry) in balances {
+            block.row([
+                text(fund.as_str()),
+                text(account.to_string()),
+                text(account.payer.code()),
+                text(account.region.as_ref().map_or("", |region| region.as_str())),
+                text(
+                    account
+                        .programme
+                        .as_ref()
+                        .map_or("", |programme| programme.as_str()),
+                ),
+                text(account.bucket.code()),
+                int(balance.fen()),
+                number(entry),
+            ]);
+        }
+        self.execute_with(&block, |rows| {
+            format!(
+                "INSERT INTO ledger_account (fund, account, payer, region, programme, bucket, balance_fen, entry) \
+                 SELECT fund, account, payer, region, programme, bucket, balance_fen, entry FROM {rows} AS r WHERE true \
+                 ON CONFLICT (fund, account) DO UPDATE SET balance_fen = excluded.balance_fen, entry = excluded.entry"
+            )
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Adds changes to a fund's history.
+    pub async fn insert_changes(&self, changes: &[(&FundId, &Change)]) -> Result<(), Error> {
+        let mut block = Block::new([
+            "fund",
+            "number#",
+            "at#",
+            "made_by",
+            "kind",
+            "resource",
+            "state",
+            "amount_fen#",
+            "note",
+        ]);
+        for &(fund, change) in changes {
+            block.row([
+                text(fund.as_str()),
+                number(change.number),
+                int(change.signed.at),
+                text(change.signed.by.as_str()),
+                text(&change.kind),
+                text(&change.resource),
+                text(&change.state),
+                int(change.amount.fen()),
+                text(&change.note),
+            ]);
+        }
+        self.insert_block("ledger_change", &block).await
+    }
+
+    /// At most `limit` changes of a fund after number `after`, in order; only of `resource` where one is given.
+    pub async fn changes(
+        &self,
+        fund: &FundId,
+        resource: Option<&str>,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<Change>, Error> {
+        let mut wanted = Block::new(["fund", "resource", "after#"]);
+        wanted.row([
+            text(fund.as_str()),
+            text(resource.unwrap_or_default()),
+            number(after),
+        ]);
+        let of_resource = if resource.is_some() {
+            "AND c.resource = r.resource"
+        } else {
+            ""
+        };
+        let limit = limit.min(1_000_000);
+        let rows = self
+            .query_with(&wanted, |rows| {
+                format!(
+                    "SELECT c.number, c.at, c.made_by, c.kind, c.resource, c.state, c.amount_fen, c.note \
+                     FROM {rows} AS r JOIN ledger_change c ON c.fund = r.fund AND c.number > r.after {of_resource} \
+                     ORDER BY c.number LIMIT {limit}"
+                )
+            })
+            .await?;
+        rows.iter().map(to_change).collect()
+    }
+}
+
+fn fund_rows(heads: &[(&FundId, &FundHead)]) -> Block {
+    let mut block = Block::new([
+        "fund", "ordinal#", "entries#", "digest", "at#", "changes#", "claims#", "batches#",
+    ]);
+    for &(fund, head) in heads {
+        block.row([
+            text(fund.as_str()),
+            number(head.ordinal),
+            number(head.journal.entries),
+            text(head.journal.digest.as_str()),
+            int(head.journal.at),
+            number(head.changes),
+            number(head.claims),
+            number(head.batches),
+        ]);
+    }
+    block
+}
+
+/// Reads a row of `ledger_fund`.
+pub(super) fn to_fund(row: &QueryResult) -> Result<(FundId, FundHead), Error> {
+    let fund: String = get(row, "fund")?;
+    let fund = stored(FundId::parse("ledger_fund.fund", &fund))?;
+    let head = FundHead {
+        ordinal: get_number(row, "ordinal")?,
+        journal: Head {
+            entries: get_number(row, "entries")?,
+            digest: Digest::from_stored(get(row, "digest")?),
+            at: get(row, "at")?,
+        },
+        changes: get_number(row, "changes")?,
+        claims: get_number(row, "claims")?,
+        batches: get_number(row, "batches")?,
+    };
+    Ok((fund, head))
+}
+
+/// Reads a row of [`ENTRY`].
+pub(super) fn to_entry(row: &QueryResult) -> Result<Entry, Error> {
+    let text = |column: &str| get::<String>(row, column);
+    let reverses = get_number(row, "reverses")?;
+    Ok(Entry {
+        number: get_number(row, "number")?,
+        signed: signature(&text("made_by")?, get(row, "at")?)?,
+        posting: Posting {
+            event: stored(Event::parse("ledger_entry.event", &text("event")?))?,
+            from: Account::from_stored(&text("from_account")?)?,
+            to: Account::from_stored(&text("to_account")?)?,
+            amount: get_money(row, "amount_fen")?,
+            subject: text("subject")?,
+            note: text("note")?,
+            reverses: (reverses > 0).then_some(reverses),
+        },
+        from_balance: get_money(row, "from_balance_fen")?,
+        to_balance: get_money(row, "to_balance_fen")?,
+        digest: Digest::from_stored(text("digest")?),
+    })
+}
+
+fn to_change(row: &QueryResult) -> Result<Change, Error> {
+    let text = |column: &str| get::<String>(row, column);
+    Ok(Change {
+        number: get_number(row, "number")?,
+        signed: signature(&text("made_by")?, get(row, "at")?)?,
+        kind: text("kind")?,
+        resource: text("resource")?,
+        state: text("state")?,
+        amount: get_money(row, "amount_fen")?,
+        note: text("note")?,
+    })
+}
