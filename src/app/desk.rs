@@ -308,7 +308,7 @@ impl Desk {
 }
 
 fn gone() -> Error {
-    Error::internal("the desk is closed")
+    Error::internal("the desk broke off")
 }
 
 /// Takes what has come in, and carries it out together.
@@ -322,7 +322,12 @@ async fn serve(store: Store, vault: Vault, mut queue: mpsc::Receiver<Job>) {
             commands += job.work.len();
             jobs.push(job);
         }
-        process(&store, &vault, jobs, true).await;
+        // A task of its own: a defect ends its calls, not the desk.
+        let (store, vault) = (store.clone(), vault.clone());
+        let work = tokio::spawn(async move { process(&store, &vault, jobs, true).await });
+        if let Err(defect) = work.await {
+            tracing::error!(%defect, "a shared transaction broke off");
+        }
     }
 }
 
