@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 8] = [
+const PROTOS: [&str; 9] = [
     "money",
     "region",
     "statistics",
@@ -11,6 +11,7 @@ const PROTOS: [&str; 8] = [
     "ledger",
     "policy",
     "subsidy",
+    "disbursement",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -55,6 +55,9 @@ impl MigrationTrait for Migration {
             .col(text("reason"))
             .col(text("concluded_by"))
             .col(time("concluded_at"))
+            // Who was to be paid, as it was sent to the bank.
+            .col(text("sealed"))
+            .col(key(manager, "sealing_key"))
             .primary_key(&mut primary_key(["fund", "batch", "line"]))
             .take();
         manager.create_table(payment).await?;
@@ -62,6 +65,8 @@ impl MigrationTrait for Migration {
         for (name, columns, unique) in [
             ("payment_reference", vec!["reference"], true),
             ("payment_part", vec!["fund", "claim", "payer", "attempt"], true),
+            // Whether a batch has payments that the bank has not answered.
+            ("payment_state", vec!["fund", "batch", "state"], false),
         ] {
             let mut index = Index::create();
             index.name(name).table("payment");

@@ -11,7 +11,7 @@
 //! | lock | 1 | the ends of the funds' journals, in the order of their names |
 //! | read | 1 to 6 | payments, claims, unique keys, waiting lists, objections, balances |
 //! | decide | 0 | each command in turn, in memory; a refusal changes nothing |
-//! | write | 1 to 11 | one statement a table |
+//! | write | 1 to 13 | one statement a table; batches that are finished are closed |
 //! | commit | 1 | |
 
 use super::books::{OpenBooks, OpenFund, Told};
@@ -628,7 +628,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// Writes what was decided.
-    async fn write(self, tx: &Tx) -> Result<(), Error> {
+    async fn write(mut self, tx: &Tx) -> Result<(), Error> {
         let (new, old): (Vec<&Held>, Vec<&Held>) =
             self.claims.values().partition(|held| held.stored.is_none());
         let materials: Vec<(&Claim, &ClaimMaterial)> = new
@@ -656,6 +656,7 @@ impl<'a> Sheet<'a> {
             .filter_map(|reference| self.payments.get(reference))
             .collect();
         tx.conclude_payments(&concluded).await?;
+        super::disbursement::close_finished(tx, &mut self.books, &concluded).await?;
         self.books.write(tx).await
     }
 

@@ -9,6 +9,7 @@ pub mod claims;
 pub mod clock;
 pub mod computation;
 pub mod desk;
+pub mod disbursement;
 pub mod formulas;
 mod issuing;
 pub mod ledger;
@@ -21,6 +22,7 @@ pub mod vault;
 use crate::domain::digest::Digest;
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::identity::Principal;
+use crate::domain::payment::Debtors;
 use crate::store::{Store, Tx, retrying};
 use records::StoredRequest;
 use serde::Serialize;
@@ -34,6 +36,7 @@ pub struct App {
     store: Store,
     rules: rules::RulesCache,
     vault: Option<Vault>,
+    debtors: Arc<Debtors>,
     desk: Arc<desk::Desk>,
 }
 
@@ -67,6 +70,7 @@ impl App {
             store,
             rules: rules::RulesCache::default(),
             vault: None,
+            debtors: Arc::default(),
             desk: Arc::default(),
         }
     }
@@ -75,6 +79,13 @@ impl App {
     #[must_use]
     pub fn with_vault(mut self, vault: Vault) -> Self {
         self.vault = Some(vault);
+        self
+    }
+
+    /// The same with the accounts that payments are made from, without which no batch is exported.
+    #[must_use]
+    pub fn with_debtors(mut self, debtors: Debtors) -> Self {
+        self.debtors = Arc::new(debtors);
         self
     }
 

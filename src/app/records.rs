@@ -260,3 +260,12 @@ pub struct ClaimFilter {
     /// In the order of the waiting list instead of by number.
     pub by_waiting: bool,
 }
+
+/// Which payment batches to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BatchFilter {
+    /// Only of this programme.
+    pub programme: Option<ProgrammeCode>,
+    /// Only in this state.
+    pub state: Option<crate::domain::disbursement::BatchState>,
+}

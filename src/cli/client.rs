@@ -2,6 +2,7 @@
 
 use crate::domain::identity::Principal;
 use crate::grpc::pb::allocation_service_client::AllocationServiceClient;
+use crate::grpc::pb::disbursement_service_client::DisbursementServiceClient;
 use crate::grpc::pb::formula_service_client::FormulaServiceClient;
 use crate::grpc::pb::ledger_service_client::LedgerServiceClient;
 use crate::grpc::pb::policy_service_client::PolicyServiceClient;
@@ -36,6 +37,7 @@ pub(super) struct Client {
     pub(super) policies: PolicyServiceClient<Identified>,
     pub(super) subsidies: SubsidyServiceClient<Identified>,
     pub(super) ledger: LedgerServiceClient<Identified>,
+    pub(super) disbursements: DisbursementServiceClient<Identified>,
 }
 
 impl Client {
@@ -50,7 +52,8 @@ impl Client {
             allocations: AllocationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             policies: PolicyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
-            ledger: LedgerServiceClient::new(service).max_decoding_message_size(usize::MAX),
+            ledger: LedgerServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            disbursements: DisbursementServiceClient::new(service).max_decoding_message_size(usize::MAX),
         }
     }
 }

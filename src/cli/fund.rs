@@ -212,7 +212,7 @@ impl From<PayerArgument> for pb::Payer {
 }
 
 /// `funds/ID` from what a person types.
-fn fund_name(id: &str) -> String {
+pub(super) fn fund_name(id: &str) -> String {
     if id.starts_with("funds/") {
         id.to_owned()
     } else {

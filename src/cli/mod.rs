@@ -2,6 +2,8 @@
 
 mod allocate;
 mod assess;
+mod batch;
+mod batch_tables;
 mod claim;
 mod client;
 mod explain;
@@ -102,6 +104,11 @@ enum Command {
         #[command(subcommand)]
         command: Box<fund::FundCommand>,
     },
+    /// Collects, releases and exports payment batches, and takes what banks answer
+    Batch {
+        #[command(subcommand)]
+        command: batch::BatchCommand,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -151,6 +158,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Explain(arguments) => explain::run(arguments, connect().await?).await,
         Command::Runs { command } => runs::run(command, connect().await?).await,
         Command::Fund { command } => fund::run(*command, connect().await?).await,
+        Command::Batch { command } => batch::run(command, connect().await?).await,
     }
 }
 

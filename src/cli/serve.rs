@@ -36,7 +36,7 @@ pub(super) async fn open(config: &Config) -> Result<App, Failure> {
             .into());
         }
     }
-    let app = App::new(store);
+    let app = App::new(store).with_debtors(config.payment.debtors()?);
     Ok(match config.privacy.vault()? {
         Some(vault) => app.with_vault(vault),
         None => app,

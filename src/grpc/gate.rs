@@ -93,6 +93,12 @@ mutation_messages!(
     AssignQuotaRequest,
     UnassignQuotaRequest,
     ReverseEntryRequest,
+    CreateBatchRequest,
+    RemoveFromBatchRequest,
+    FreezeBatchRequest,
+    ReleaseBatchRequest,
+    CancelBatchRequest,
+    RecordPaymentResultRequest,
 );
 
 impl Gate {

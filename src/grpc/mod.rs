@@ -4,6 +4,7 @@
 mod allocation;
 mod bulk;
 pub mod convert;
+mod disbursement;
 mod formula;
 mod gate;
 mod ledger;

@@ -4,13 +4,14 @@
 
 use super::gate::Gate;
 use super::pb::allocation_service_server::AllocationServiceServer;
+use super::pb::disbursement_service_server::DisbursementServiceServer;
 use super::pb::formula_service_server::FormulaServiceServer;
 use super::pb::ledger_service_server::LedgerServiceServer;
 use super::pb::policy_service_server::PolicyServiceServer;
 use super::pb::statistics_service_server::StatisticsServiceServer;
 use super::pb::subsidy_service_server::SubsidyServiceServer;
 use super::status::with_details;
-use super::{DESCRIPTORS, allocation, formula, ledger, policy, statistics, subsidy};
+use super::{DESCRIPTORS, allocation, disbursement, formula, ledger, policy, statistics, subsidy};
 use crate::app::App;
 use crate::domain::error::Error;
 use std::time::Duration;
@@ -118,13 +119,14 @@ pub async fn serve(
     result
 }
 
-const SERVICES: [&str; 7] = [
+const SERVICES: [&str; 8] = [
     "",
     "incentivefund.v1.StatisticsService",
     "incentivefund.v1.FormulaService",
     "incentivefund.v1.AllocationService",
     "incentivefund.v1.PolicyService",
     "incentivefund.v1.SubsidyService",
+    "incentivefund.v1.DisbursementService",
     "incentivefund.v1.LedgerService",
 ];
 
@@ -154,6 +156,10 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
         app: app.clone(),
         gate: gate.clone(),
     };
+    let disbursements = disbursement::Disbursements {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
     Routes::new(
         StatisticsServiceServer::new(statistics)
             .max_decoding_message_size(bytes)
@@ -164,6 +170,11 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
     .add_service(PolicyServiceServer::new(policies).max_decoding_message_size(bytes))
     .add_service(SubsidyServiceServer::new(subsidies).max_decoding_message_size(bytes))
     .add_service(LedgerServiceServer::new(ledgers).max_decoding_message_size(bytes))
+    .add_service(
+        DisbursementServiceServer::new(disbursements)
+            .max_decoding_message_size(bytes)
+            .max_encoding_message_size(usize::MAX),
+    )
 }
 
 /// A channel to the services in this process, over a pipe in memory.

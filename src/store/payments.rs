@@ -4,12 +4,17 @@ use super::Tx;
 use super::block::{Block, get, get_money, get_number, int, number, text};
 use super::claims::{signed, to_fund, to_programme, to_signed};
 use super::convert::{count, signature, stored};
+use crate::app::records::BatchFilter;
+use crate::app::vault::Sealed;
 use crate::domain::allocation::FundId;
 use crate::domain::claim::ClaimId;
 use crate::domain::disbursement::{Batch, BatchState, Payment, PaymentState};
 use crate::domain::error::Error;
+use crate::domain::money::Money;
 use crate::domain::payer::Payer;
+use crate::domain::subsidy::ProgrammeCode;
 use sea_orm::QueryResult;
+use std::collections::HashMap;
 
 const PAYMENT: &str = "p.fund, p.batch, p.line, p.claim, p.payer, p.attempt, p.reference, p.amount_fen, p.state, \
      p.bank_reference, p.concluded_on, p.reason, p.concluded_by, p.concluded_at";
@@ -71,12 +76,122 @@ impl Tx {
         rows.iter().map(to_payment).collect()
     }
 
-    /// Adds payments.
+    /// The payees of these payments as they were sent to the bank, sealed, by reference.
+    pub async fn payees(&self, references: &[&str]) -> Result<HashMap<String, Sealed>, Error> {
+        let mut wanted = Block::new(["reference"]);
+        for reference in references {
+            wanted.row([text(*reference)]);
+        }
+        let rows = self
+            .query_with(&wanted, |rows| {
+                format!(
+                    "SELECT p.reference, p.sealed, p.sealing_key FROM {rows} AS r \
+                     JOIN payment p ON p.reference = r.reference"
+                )
+            })
+            .await?;
+        rows.iter().map(to_payee).collect()
+    }
+
+    /// The payees of payments of these claims that another key than `key` sealed.
+    pub async fn payees_sealed_otherwise(
+        &self,
+        claims: &[&ClaimId],
+        key: &str,
+    ) -> Result<HashMap<String, Sealed>, Error> {
+        let mut wanted = Block::new(["fund", "claim#", "sealing_key"]);
+        for claim in claims {
+            wanted.row([text(claim.fund.as_str()), number(claim.number), text(key)]);
+        }
+        let rows = self
+            .query_with(&wanted, |rows| {
+                format!(
+                    "SELECT p.reference, p.sealed, p.sealing_key FROM {rows} AS r \
+                     JOIN payment p ON p.fund = r.fund AND p.claim = r.claim AND p.sealing_key <> r.sealing_key"
+                )
+            })
+            .await?;
+        rows.iter().map(to_payee).collect()
+    }
+
+    /// Replaces the sealed payees of payments.
+    pub async fn update_payees(&self, payees: &[(String, Sealed)]) -> Result<(), Error> {
+        let mut block = Block::new(["reference", "sealed", "sealing_key"]);
+        for (reference, sealed) in payees {
+            block.row([text(reference), text(&sealed.text), text(&sealed.key)]);
+        }
+        self.execute_with(&block, |rows| {
+            format!(
+                "UPDATE payment AS p SET sealed = r.sealed, sealing_key = r.sealing_key FROM {rows} AS r \
+                 WHERE p.reference = r.reference"
+            )
+        })
+        .await
+        .map(drop)
+    }
+
+    /// How many payments of a batch there are and their sum, by payer and state.
+    pub async fn payment_totals(
+        &self,
+        fund: &FundId,
+        batch: u64,
+    ) -> Result<Vec<(Payer, PaymentState, u64, Money)>, Error> {
+        let mut wanted = Block::new(["fund", "batch#"]);
+        wanted.row([text(fund.as_str()), number(batch)]);
+        let rows = self
+            .query_with(&wanted, |rows| {
+                format!(
+                    "SELECT p.payer, p.state, COUNT(*) AS count, CAST(SUM(p.amount_fen) AS BIGINT) AS sum_fen \
+                     FROM {rows} AS r JOIN payment p ON p.fund = r.fund AND p.batch = r.batch \
+                     GROUP BY p.payer, p.state ORDER BY p.payer, p.state"
+                )
+            })
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    stored(Payer::parse("payment.payer", &get::<String>(row, "payer")?))?,
+                    stored(PaymentState::parse(
+                        "payment.state",
+                        &get::<String>(row, "state")?,
+                    ))?,
+                    get_number(row, "count")?,
+                    get_money(row, "sum_fen")?,
+                ))
+            })
+            .collect()
+    }
+
+    /// Of these batches those that are released and whose payments the bank has answered, all of them.
+    pub async fn finished_batches(&self, batches: &[(&FundId, u64)]) -> Result<Vec<Batch>, Error> {
+        let mut wanted = Block::new(["fund", "number#", "released", "instructed"]);
+        for &(fund, batch) in batches {
+            wanted.row([
+                text(fund.as_str()),
+                number(batch),
+                text(BatchState::Released.code()),
+                text(PaymentState::Instructed.code()),
+            ]);
+        }
+        let rows = self
+            .query_with(&wanted, |rows| {
+                format!(
+                    "SELECT {BATCH} FROM {rows} AS r JOIN payment_batch b \
+                     ON b.fund = r.fund AND b.number = r.number AND b.state = r.released \
+                     WHERE NOT EXISTS (SELECT 1 FROM payment p \
+                     WHERE p.fund = r.fund AND p.batch = r.number AND p.state = r.instructed)"
+                )
+            })
+            .await?;
+        rows.iter().map(to_batch).collect()
+    }
+
+    /// Adds payments, each with its payee sealed.
     ///
     /// # Errors
     ///
     /// [`Error::Conflict`] where a reference, or a part's attempt, has a payment.
-    pub async fn insert_payments(&self, payments: &[&Payment]) -> Result<(), Error> {
+    pub async fn insert_payments(&self, payments: &[(Payment, Sealed)]) -> Result<(), Error> {
         let mut block = Block::new([
             "fund",
             "batch#",
@@ -92,8 +207,10 @@ impl Tx {
             "reason",
             "concluded_by",
             "concluded_at#",
+            "sealed",
+            "sealing_key",
         ]);
-        for payment in payments {
+        for (payment, sealed) in payments {
             let (concluded_by, concluded_at) = signed(payment.concluded.as_ref());
             block.row([
                 text(payment.claim.fund.as_str()),
@@ -110,6 +227,8 @@ impl Tx {
                 text(&payment.reason),
                 text(concluded_by),
                 int(concluded_at),
+                text(&sealed.text),
+                text(&sealed.key),
             ]);
         }
         self.insert_block("payment", &block).await
@@ -183,16 +302,37 @@ impl Tx {
         rows.first().map(to_batch).transpose()
     }
 
-    /// At most `limit` batches of a fund after a number.
-    pub async fn batches(&self, fund: &FundId, after: u64, limit: u64) -> Result<Vec<Batch>, Error> {
-        let mut wanted = Block::new(["fund", "after#"]);
-        wanted.row([text(fund.as_str()), number(after)]);
+    /// At most `limit` batches of a fund that the filter lets through, after a number.
+    pub async fn batches(
+        &self,
+        fund: &FundId,
+        filter: &BatchFilter,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<Batch>, Error> {
+        let mut wanted = Block::new(["fund", "after#", "programme", "state"]);
+        wanted.row([
+            text(fund.as_str()),
+            number(after),
+            text(filter.programme.as_ref().map_or("", ProgrammeCode::as_str)),
+            text(filter.state.map_or("", BatchState::code)),
+        ]);
+        let mut conditions = String::new();
+        for (given, condition) in [
+            (filter.programme.is_some(), " AND b.programme = r.programme"),
+            (filter.state.is_some(), " AND b.state = r.state"),
+        ] {
+            if given {
+                conditions.push_str(condition);
+            }
+        }
         let limit = limit.min(1_000_000);
         let rows = self
             .query_with(&wanted, |rows| {
                 format!(
                     "SELECT {BATCH} FROM {rows} AS r \
-                     JOIN payment_batch b ON b.fund = r.fund AND b.number > r.after ORDER BY b.number LIMIT {limit}"
+                     JOIN payment_batch b ON b.fund = r.fund AND b.number > r.after{conditions} \
+                     ORDER BY b.number LIMIT {limit}"
                 )
             })
             .await?;
@@ -258,6 +398,14 @@ impl Tx {
         .await
         .map(drop)
     }
+}
+
+fn to_payee(row: &QueryResult) -> Result<(String, Sealed), Error> {
+    let sealed = Sealed {
+        key: get(row, "sealing_key")?,
+        text: get(row, "sealed")?,
+    };
+    Ok((get(row, "reference")?, sealed))
 }
 
 fn to_payment(row: &QueryResult) -> Result<Payment, Error> {

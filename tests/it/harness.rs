@@ -6,9 +6,13 @@
 
 use incentive_fund::app::App;
 use incentive_fund::app::vault::Vault;
+use incentive_fund::domain::payer::Payer;
+use incentive_fund::domain::payment::{Debtor, Debtors};
+use incentive_fund::domain::region::RegionCode;
 use incentive_fund::grpc::convert::statistics::{from_indicator, from_region, from_row};
 use incentive_fund::grpc::pb;
 use incentive_fund::grpc::pb::allocation_service_client::AllocationServiceClient;
+use incentive_fund::grpc::pb::disbursement_service_client::DisbursementServiceClient;
 use incentive_fund::grpc::pb::formula_service_client::FormulaServiceClient;
 use incentive_fund::grpc::pb::ledger_service_client::LedgerServiceClient;
 use incentive_fund::grpc::pb::policy_service_client::PolicyServiceClient;
@@ -146,6 +150,26 @@ pub fn limits() -> Limits {
     }
 }
 
+/// The accounts that pay: the city's, Yanling's own, and one for all other counties. No such accounts.
+pub fn debtors() -> Debtors {
+    let account = |payer, region: Option<&str>, name, account| {
+        let region = region.map(|code| RegionCode::parse("region", code).unwrap());
+        let debtor = Debtor::parse("debtor", name, account, "313491099996").unwrap();
+        (payer, region, debtor)
+    };
+    let accounts = vec![
+        account(Payer::City, None, "许昌市财政局", "411000000000012345"),
+        account(
+            Payer::County,
+            Some("411024"),
+            "鄢陵县财政局",
+            "411024000000054321",
+        ),
+        account(Payer::County, None, "县级财政专户", "411000000000099999"),
+    ];
+    Debtors::new("debtors", accounts).unwrap()
+}
+
 impl World {
     /// The database itself, with its schema.
     pub async fn store(&self) -> Store {
@@ -170,7 +194,9 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = App::new(store.clone()).with_vault(self.vault.clone());
+        let app = App::new(store.clone())
+            .with_vault(self.vault.clone())
+            .with_debtors(debtors());
         let task = tokio::spawn(async move {
             serve(app, listener, limits, async {
                 // Also where the story has dropped its end.
@@ -248,6 +274,7 @@ pub struct Client {
     pub policies: PolicyServiceClient<Identified>,
     pub subsidies: SubsidyServiceClient<Identified>,
     pub ledger: LedgerServiceClient<Identified>,
+    pub disbursements: DisbursementServiceClient<Identified>,
 }
 
 /// A new id for a mutation.
@@ -267,7 +294,8 @@ impl Client {
             allocations: AllocationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             policies: PolicyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
-            ledger: LedgerServiceClient::new(service).max_decoding_message_size(usize::MAX),
+            ledger: LedgerServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            disbursements: DisbursementServiceClient::new(service).max_decoding_message_size(usize::MAX),
         }
     }
 

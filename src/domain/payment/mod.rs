@@ -5,12 +5,14 @@
 
 mod account;
 mod batch;
+mod debtors;
 mod outcome;
 mod reference;
 mod text;
 
 pub use account::{AccountNumber, BankCode, Creditor, Debtor};
 pub use batch::{Batch, BatchId, Block, Header, Instruction, Totals};
+pub use debtors::Debtors;
 pub use outcome::{BankResults, Outcome, PaymentResult};
 pub use reference::{Origin, Reference};
 pub use text::MAX_NAME;

@@ -3,6 +3,7 @@
 pub mod allocation;
 pub mod assessment;
 pub mod claim;
+pub mod disbursement;
 pub mod formula;
 pub mod ledger;
 pub mod names;
