@@ -63,8 +63,12 @@ impl RulesCache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Keeps rules, unless newer ones are there: a transaction may look at an earlier moment.
     fn set(&self, rules: Arc<Rules>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(rules);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.as_ref().is_none_or(|kept| kept.count < rules.count) {
+            *kept = Some(rules);
+        }
     }
 }
 
