@@ -15,7 +15,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 
-stories!(nothing_is_overdrawn_or_paid_twice);
+stories!(
+    nothing_is_overdrawn_or_paid_twice,
+    a_claim_sent_again_is_known_whatever_the_order_of_its_facts,
+);
 
 /// How many call at once.
 pub const CALLERS: u64 = 64;
@@ -417,4 +420,21 @@ async fn nothing_is_overdrawn_or_paid_twice(world: World) {
     for server in servers {
         server.stop().await;
     }
+}
+
+async fn a_claim_sent_again_is_known_whatever_the_order_of_its_facts(world: World) {
+    let server = world.serve().await;
+    let mut maker = server.client("编制人").await;
+    let mut checker = server.client("审核人").await;
+    open_crew(&mut maker, &mut checker).await;
+    let mut call = Call::from(pb::SubmitClaimRequest {
+        claim: Some(training(REGION, 1, "junior")),
+        ..Default::default()
+    });
+    call.stamp(&id(), false);
+    let first = call.send(&mut maker).await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(call.send(&mut maker).await.unwrap(), first);
+    }
+    server.stop().await;
 }
