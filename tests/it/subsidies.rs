@@ -2,13 +2,11 @@
 //! databases.
 
 use crate::harness::{Client, Running, World, id, part_of, refused, region, regions_of, stories};
-use incentive_fund::app::App;
 use incentive_fund::domain::money::Money;
 use incentive_fund::domain::subsidy::{
     CheckedPolicy, CheckedProgramme, DeedTaxLaw, DeedTaxLawDocument, Facts, PolicyDocument,
     ProgrammeDocument, assess,
 };
-use incentive_fund::grpc::convert::assessment::assess_request;
 use incentive_fund::grpc::pb;
 use incentive_fund::shipped;
 use serde::Deserialize;

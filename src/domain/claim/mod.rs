@@ -1,13 +1,13 @@
 //! Claims: their states, parts by payer, and the one transition function.
 
-mod claim;
 mod part;
 mod personal;
+mod record;
 mod state;
 #[cfg(test)]
 mod tests;
 
-pub use claim::{Claim, ClaimId, Notice, RETURN_BEYOND_PAID};
 pub use part::{Part, PartState};
 pub use personal::{Payee, Person, Personal};
+pub use record::{Claim, ClaimId, Notice, RETURN_BEYOND_PAID};
 pub use state::{Action, State};
