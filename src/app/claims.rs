@@ -64,16 +64,17 @@ impl App {
     /// comes to nothing, is a second one for a household or a home, or the region has no quota.
     pub async fn submit_claim(&self, mutation: &Mutation, input: ClaimInput) -> Result<Claim, Error> {
         let vault = self.vault()?;
-        let submission = {
-            let tx = self.store().begin_read().await?;
-            // What was answered stays answered, whatever the rules are by now.
-            if let Some(answer) = answered_one(&tx, mutation, "SubmitClaim").await? {
-                return Ok(answer);
+        let regions = BTreeSet::from([input.assess.region.clone()]);
+        let reading = self.readings.of(self.store(), &self.rules, regions).await?;
+        let assessed = reading.assess(&input.assess);
+        let submission = match assessed.and_then(|assessed| prepare(vault, input, &assessed)) {
+            Ok(submission) => submission,
+            Err(refused) => {
+                // What was answered stays answered, whatever the rules are by now.
+                let tx = self.store().begin_read().await?;
+                let answer = answered_one(&tx, mutation, "SubmitClaim").await?;
+                return answer.ok_or(refused);
             }
-            let rules = self.rules(&tx).await?;
-            let path = tx.region_path(&input.assess.region).await?;
-            let assessed = rules.assess(&path, &input.assess)?;
-            prepare(vault, input, &assessed)?
         };
         let command = Command::Submit(Box::new(submission));
         self.desk

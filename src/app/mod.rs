@@ -14,6 +14,7 @@ pub mod formulas;
 mod issuing;
 pub mod ledger;
 pub mod policies;
+mod readings;
 pub mod records;
 pub mod rules;
 pub mod statistics;
@@ -35,6 +36,7 @@ use vault::Vault;
 pub struct App {
     store: Store,
     rules: rules::RulesCache,
+    readings: Arc<readings::Readings>,
     vault: Option<Vault>,
     debtors: Arc<Debtors>,
     desk: Arc<desk::Desk>,
@@ -69,6 +71,7 @@ impl App {
         Self {
             store,
             rules: rules::RulesCache::default(),
+            readings: Arc::default(),
             vault: None,
             debtors: Arc::default(),
             desk: Arc::default(),

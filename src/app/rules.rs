@@ -70,6 +70,17 @@ impl RulesCache {
             *kept = Some(rules);
         }
     }
+
+    /// The rules at a moment that has so many revisions: those kept, or read.
+    pub(super) async fn at(&self, tx: &Tx, count: u64) -> Result<Arc<Rules>, Error> {
+        let known = self.get();
+        if let Some(rules) = known.as_ref().filter(|rules| rules.count == count) {
+            return Ok(Arc::clone(rules));
+        }
+        let rules = Arc::new(Rules::load(tx, count, known.as_deref()).await?);
+        self.set(Arc::clone(&rules));
+        Ok(rules)
+    }
 }
 
 impl App {
@@ -78,17 +89,7 @@ impl App {
     /// A transaction that has added revisions itself must not ask: what it sees may never be committed.
     pub async fn rules(&self, tx: &Tx) -> Result<Arc<Rules>, Error> {
         let count = tx.rule_count().await?;
-        self.rules_at(tx, count).await
-    }
-
-    async fn rules_at(&self, tx: &Tx, count: u64) -> Result<Arc<Rules>, Error> {
-        let known = self.rules.get();
-        if let Some(rules) = known.as_ref().filter(|rules| rules.count == count) {
-            return Ok(Arc::clone(rules));
-        }
-        let rules = Arc::new(Rules::load(tx, count, known.as_deref()).await?);
-        self.rules.set(Arc::clone(&rules));
-        Ok(rules)
+        self.rules.at(tx, count).await
     }
 
     /// Assesses a claim; stores nothing.
@@ -102,7 +103,7 @@ impl App {
         if path.is_empty() {
             return Err(no_region(request).into());
         }
-        self.rules_at(tx, count).await?.assess(&path, request)
+        self.rules.at(tx, count).await?.assess(&path, request)
     }
 }
 

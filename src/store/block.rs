@@ -2,7 +2,8 @@
 //!
 //! PostgreSQL takes a column as an array and turns the arrays into rows (`UNNEST`), so that the statement's
 //! text, and with it its plan, is the same for any number of rows. SQLite takes rows of parameters; there,
-//! rows go in powers of two, so that few statements are ever prepared.
+//! rows are filled up with empty ones to a power of two, so that few statements are ever prepared and rows go
+//! in one of them.
 
 use super::Tx;
 use super::error::failed;
@@ -90,16 +91,7 @@ impl Block {
         if backend == DbBackend::Postgres {
             return rows.chunks(POSTGRES_ROWS).map(|rows| self.arrays(rows)).collect();
         }
-        let mut sources = Vec::new();
-        let mut left = rows.as_slice();
-        while !left.is_empty() {
-            let most = left.len().min(SQLITE_ROWS);
-            // The largest power of two that fits.
-            let (now, later) = left.split_at(1 << most.ilog2());
-            sources.push(self.tuples(now));
-            left = later;
-        }
-        sources
+        rows.chunks(SQLITE_ROWS).map(|rows| self.tuples(rows)).collect()
     }
 
     fn arrays(&self, rows: &[&[Value]]) -> (String, Vec<Value>) {
@@ -127,12 +119,30 @@ impl Block {
             .map(|(at, (name, _))| format!("column{} AS {name}", at + 1))
             .collect();
         let tuple = format!("({})", vec!["?"; self.columns.len()].join(", "));
+        let filled = rows.len().next_power_of_two();
+        // No column is ever null but those of the rows that fill up.
+        let only = if filled > 1 {
+            " WHERE column1 IS NOT NULL"
+        } else {
+            ""
+        };
         let text = format!(
-            "(SELECT {} FROM (VALUES {}))",
+            "(SELECT {} FROM (VALUES {}){only})",
             named.join(", "),
-            vec![tuple.as_str(); rows.len()].join(", ")
+            vec![tuple.as_str(); filled].join(", ")
         );
-        (text, rows.iter().flat_map(|row| row.iter().cloned()).collect())
+        let nothing = (self.columns.iter()).map(|(_, kind)| match kind {
+            Kind::Text => Value::String(None),
+            Kind::Int => Value::BigInt(None),
+        });
+        let filling = nothing.cycle().take((filled - rows.len()) * self.columns.len());
+        (
+            text,
+            rows.iter()
+                .flat_map(|row| row.iter().cloned())
+                .chain(filling)
+                .collect(),
+        )
     }
 }
 

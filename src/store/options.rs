@@ -34,6 +34,10 @@ impl fmt::Debug for StoreOptions {
     }
 }
 
+/// Statements that a connection to SQLite keeps prepared: for each of some twenty that take rows, one for each
+/// power of two up to 512 rows.
+const SQLITE_STATEMENTS: usize = 256;
+
 impl StoreOptions {
     /// The same for SeaORM.
     pub(super) fn to_connect_options(&self) -> Result<ConnectOptions, Error> {
@@ -58,6 +62,7 @@ impl StoreOptions {
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .foreign_keys(true)
+                    .statement_cache_capacity(SQLITE_STATEMENTS)
                     .busy_timeout(busy_timeout)
             });
         }

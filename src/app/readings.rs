@@ -1,0 +1,92 @@
+//! What claims are assessed by, read for many callers at once.
+//!
+//! Callers queue here with their regions. Whatever has come in while one reading was under way shares the
+//! next, which so began after each of its callers came: each sees all that was committed before it called.
+
+use super::rules::{AssessRequest, Assessed, Rules, RulesCache};
+use crate::domain::error::Error;
+use crate::domain::region::RegionCode;
+use crate::store::Store;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::{mpsc, oneshot};
+
+/// Callers that wait at most; those beyond wait for a place.
+const QUEUE: usize = 4_096;
+
+/// The rules and some regions, all at one moment.
+pub(super) struct Reading {
+    rules: Arc<Rules>,
+    paths: HashMap<RegionCode, Vec<RegionCode>>,
+}
+
+impl Reading {
+    /// Assesses a claim in one of the regions.
+    pub(super) fn assess(&self, request: &AssessRequest) -> Result<Assessed, Error> {
+        let path = self.paths.get(&request.region).map(Vec::as_slice);
+        self.rules.assess(path.unwrap_or_default(), request)
+    }
+}
+
+type Answer = Result<Arc<Reading>, Error>;
+type Question = (BTreeSet<RegionCode>, oneshot::Sender<Answer>);
+
+/// The queue.
+#[derive(Default)]
+pub(super) struct Readings {
+    queue: OnceLock<mpsc::Sender<Question>>,
+}
+
+impl Readings {
+    /// A reading that holds these regions, those that there are.
+    pub(super) async fn of(
+        &self,
+        store: &Store,
+        rules: &RulesCache,
+        regions: BTreeSet<RegionCode>,
+    ) -> Answer {
+        let queue = self.queue.get_or_init(|| {
+            let (sender, receiver) = mpsc::channel(QUEUE);
+            tokio::spawn(serve(store.clone(), rules.clone(), receiver));
+            sender
+        });
+        let (reply, answer) = oneshot::channel();
+        let broken = || Error::internal("a reading broke off");
+        queue.send((regions, reply)).await.map_err(|_| broken())?;
+        answer.await.map_err(|_| broken())?
+    }
+}
+
+async fn serve(store: Store, rules: RulesCache, mut queue: mpsc::Receiver<Question>) {
+    while let Some(first) = queue.recv().await {
+        let mut questions = vec![first];
+        while let Ok(question) = queue.try_recv() {
+            questions.push(question);
+        }
+        let regions: BTreeSet<RegionCode> = (questions.iter())
+            .flat_map(|(regions, _)| regions.iter().cloned())
+            .collect();
+        // A task of its own: a defect ends its callers, not the queue.
+        let (store, rules) = (store.clone(), rules.clone());
+        let reading = tokio::spawn(async move { read(&store, &rules, regions).await.map(Arc::new) });
+        let answer = reading
+            .await
+            .unwrap_or_else(|defect| Err(Error::internal(defect)));
+        for (_, reply) in questions {
+            // A caller that has gone away does not want its answer.
+            let _ = reply.send(answer.clone());
+        }
+    }
+}
+
+async fn read(store: &Store, rules: &RulesCache, regions: BTreeSet<RegionCode>) -> Result<Reading, Error> {
+    let tx = store.begin_read().await?;
+    let count = tx.rule_count().await?;
+    let rules = rules.at(&tx, count).await?;
+    let mut paths = HashMap::new();
+    for region in regions {
+        let path = tx.region_path(&region).await?;
+        paths.insert(region, path);
+    }
+    Ok(Reading { rules, paths })
+}
