@@ -10,6 +10,7 @@
 
 mod allocations;
 mod cli;
+mod disbursement;
 mod errors;
 mod formulas;
 mod harness;
