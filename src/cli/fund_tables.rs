@@ -229,7 +229,9 @@ pub(super) fn status(status: &pb::GetFundStatusResponse, by_region: bool) -> Res
     columns.push(Column::summed("unallocated", "待分配 Unallocated"));
     columns.push(Column::summed("allocated", "分配 Allocated"));
     columns.push(Column::summed("issued", "下达 Issued"));
-    if !by_region {
+    if by_region {
+        columns.push(Column::summed("unassigned", "未安排 Unassigned"));
+    } else {
         columns.push(Column::summed("assigned", "安排 Assigned"));
     }
     for (key, header) in [
@@ -264,9 +266,11 @@ pub(super) fn status(status: &pb::GetFundStatusResponse, by_region: bool) -> Res
         for amount in [&line.unallocated, &line.allocated, &line.issued] {
             row.push(money(amount)?);
         }
-        if !by_region {
-            row.push(money(&line.assigned)?);
-        }
+        row.push(if by_region {
+            money(unassigned(status, line))?
+        } else {
+            money(&line.assigned)?
+        });
         for amount in [
             &line.available,
             &line.reserved,
@@ -278,16 +282,24 @@ pub(super) fn status(status: &pb::GetFundStatusResponse, by_region: bool) -> Res
         }
         rows.push(row);
     }
-    let assigned = if by_region { "" } else { "+安排 " };
+    let (held_zh, held_en) = if by_region {
+        (
+            "下达 = 可用+冻结+支付中+已支付,未安排为可用中尚未安排到项目的部分",
+            "issued = available + reserved + in payment + paid; unassigned is the part of available that no \
+             programme has",
+        )
+    } else {
+        (
+            "下达+安排 = 可用+冻结+支付中+已支付",
+            "issued + assigned = available + reserved + in payment + paid",
+        )
+    };
     Ok(Table {
         title: format!("资金执行情况表 Status of {}", code(&fund.name)),
         unit: UNIT.to_owned(),
         notes: vec![
-            format!(
-                "下达{assigned}= 可用+冻结+支付中+已支付;收到 = 上缴+待分配+下达 \
-                 issued{} = available + reserved + in payment + paid; received = surrendered + unallocated + issued",
-                if by_region { "" } else { " + assigned" }
-            ),
+            format!("{held_zh};合计中 收到 = 上缴+待分配+下达"),
+            format!("{held_en}; in the totals received = surrendered + unallocated + issued"),
             format!(
                 "截至第 {} 笔分录 after entry {} {}",
                 fund.entries, fund.entries, fund.time
@@ -297,6 +309,15 @@ pub(super) fn status(status: &pb::GetFundStatusResponse, by_region: bool) -> Res
         rows,
         totals: true,
     })
+}
+
+/// What a region has not assigned to a programme.
+fn unassigned<'s>(status: &'s pb::GetFundStatusResponse, region: &pb::FundStatusLine) -> &'s str {
+    let line = status
+        .lines
+        .iter()
+        .find(|line| line.programme.is_empty() && line.region == region.region && line.payer == region.payer);
+    line.map_or("0.00", |line| line.available.as_str())
 }
 
 /// What a verification found, a line each.

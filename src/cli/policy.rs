@@ -90,13 +90,18 @@ pub(super) async fn run(command: PolicyCommand, mut client: Client) -> Result<()
             output::text(&lines)
         }
         PolicyCommand::Create { files } => {
-            let mut lines = String::new();
-            for (file, document) in read_policies(&files)? {
+            let documents = read_policies(&files)?;
+            // What can be found wrong is found before the first is stored.
+            for (file, document) in &documents {
+                let checked = create(&mut client, document.clone(), true).await;
+                checked.map_err(|status| in_file(status, file))?;
+            }
+            for (file, document) in documents {
                 let stored = create(&mut client, document, false).await;
                 let stored = stored.map_err(|status| in_file(status, &file))?;
-                let _ = writeln!(lines, "{} {}", stored.name, stored.digest);
+                output::text(&format!("{} {}\n", stored.name, stored.digest))?;
             }
-            output::text(&lines)
+            Ok(())
         }
         PolicyCommand::Show { name } => show(&mut client, &name).await,
         PolicyCommand::List {

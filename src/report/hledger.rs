@@ -73,7 +73,7 @@ impl Journal {
         let (from, to) = (self.account(&posting.from), self.account(&posting.to));
         for account in [&from, &to] {
             if self.declared.insert(account.clone()) {
-                write!(text, "\naccount {account}").map_err(Error::internal)?;
+                writeln!(text, "account {account}").map_err(Error::internal)?;
             }
         }
         let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(entry.signed.at) * 1_000)
@@ -87,7 +87,7 @@ impl Journal {
         let negative = Money::ZERO.checked_sub(posting.amount).unwrap_or_default();
         write!(
             text,
-            "\n\n{date} ({}) {}{reversed} {}\n    ; by: {}\n    ; subject: {}\n    ; note: {}\n    \
+            "\n{date} ({}) {}{reversed} {}\n    ; by: {}\n    ; subject: {}\n    ; note: {}\n    \
              {from}  {negative} CNY = {} CNY\n    {to}  {} CNY = {} CNY\n",
             entry.number,
             posting.event,

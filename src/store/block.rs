@@ -31,6 +31,19 @@ const POSTGRES_ROWS: usize = 4096;
 /// Most rows in one statement on SQLite: with 40 columns, below its 32,766 parameters.
 const SQLITE_ROWS: usize = 512;
 
+/// The parameters of one statement. Compared with one value each, columns are read in the order of their
+/// index and no further than needed; joined with rows of values they would be read whole and sorted.
+#[derive(Debug, Default)]
+pub(super) struct Parameters(Vec<Value>);
+
+impl Parameters {
+    /// Adds a value; gives the text that stands for it. Each must be used.
+    pub(super) fn add(&mut self, value: Value) -> String {
+        self.0.push(value);
+        format!("${}", self.0.len())
+    }
+}
+
 /// Text as a value.
 pub(super) fn text(value: impl Into<String>) -> Value {
     Value::String(Some(value.into()))
@@ -165,6 +178,17 @@ impl Tx {
             found.extend(self.db.query_all_raw(statement).await.map_err(failed)?);
         }
         Ok(found)
+    }
+
+    /// Queries with a statement whose parameters are `$1`, `$2` and so on, as [`Parameters::add`] gives them.
+    pub(super) async fn query_by(
+        &self,
+        statement: &str,
+        parameters: Parameters,
+    ) -> Result<Vec<QueryResult>, Error> {
+        let backend = self.db.get_database_backend();
+        let statement = Statement::from_sql_and_values(backend, statement, parameters.0);
+        self.db.query_all_raw(statement).await.map_err(failed)
     }
 
     /// Queries with a statement that has no parameters.

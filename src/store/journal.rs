@@ -1,16 +1,18 @@
 //! Reading the ledger: balances at any moment, entries, sums, and everything as it is stored.
 
 use super::Tx;
-use super::block::{Block, get, get_money, get_number, int, number, text};
+use super::block::{Block, Parameters, get, get_money, get_number, int, number, text};
 use super::convert::stored;
 use super::ledger::{ENTRY, to_entry, to_fund};
 use crate::app::records::{AccountFilter, EntryFilter, FundHead};
 use crate::domain::allocation::{FundId, RunId, State};
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
-use crate::domain::ledger::{Account, Entry, Event, StoredBalance};
+use crate::domain::ledger::{Account, Bucket, Entry, StoredBalance};
 use crate::domain::money::Money;
+use crate::domain::payer::Payer;
 use crate::domain::region::RegionCode;
+use crate::domain::subsidy::ProgrammeCode;
 use std::collections::BTreeMap;
 
 /// An entry read, or its number and digest and why it cannot be.
@@ -19,46 +21,66 @@ pub type StoredEntry = Result<Entry, (u64, Digest, String)>;
 impl Tx {
     /// At most `limit` funds by id, those after `after`.
     pub async fn funds(&self, after: &str, limit: u64) -> Result<Vec<(FundId, FundHead)>, Error> {
-        let mut wanted = Block::new(["after"]);
-        wanted.row([text(after)]);
+        let mut parameters = Parameters::default();
+        let after = parameters.add(text(after));
         let limit = limit.min(MOST);
-        let rows = self
-            .query_with(&wanted, |rows| {
-                format!(
-                    "SELECT f.fund, f.ordinal, f.entries, f.digest, f.at, f.changes, f.claims, f.batches \
-                     FROM {rows} AS r JOIN ledger_fund f ON f.fund > r.after ORDER BY f.fund LIMIT {limit}"
-                )
-            })
-            .await?;
+        let statement = format!(
+            "SELECT fund, ordinal, entries, digest, at, changes, claims, batches FROM ledger_fund \
+             WHERE fund > {after} ORDER BY fund LIMIT {limit}"
+        );
+        let rows = self.query_by(&statement, parameters).await?;
         rows.iter().map(to_fund).collect()
     }
 
     /// The fund of a run.
     pub async fn fund_of_run(&self, run: &RunId) -> Result<Option<FundId>, Error> {
-        let mut wanted = Block::new(["run"]);
-        wanted.row([text(run.as_str())]);
-        let rows = self
-            .query_with(&wanted, |rows| {
-                format!("SELECT a.fund FROM {rows} AS r JOIN allocation a ON a.id = r.run")
-            })
-            .await?;
+        let mut parameters = Parameters::default();
+        let run = parameters.add(text(run.as_str()));
+        let statement = format!("SELECT fund FROM allocation WHERE id = {run}");
+        let rows = self.query_by(&statement, parameters).await?;
         let fund = |row| stored(FundId::parse("allocation.fund", &get::<String>(row, "fund")?));
         rows.first().map(fund).transpose()
     }
 
     /// The number of the last entry at a time; 0 where there is none. Times never go back within a fund.
     pub async fn last_entry_at(&self, fund: &FundId, at: i64) -> Result<u64, Error> {
-        let mut wanted = Block::new(["fund", "at#"]);
-        wanted.row([text(fund.as_str()), int(at)]);
-        let rows = self
-            .query_with(&wanted, |rows| {
-                format!(
-                    "SELECT e.number FROM {rows} AS r JOIN ledger_entry e ON e.fund = r.fund AND e.at <= r.at \
-                     ORDER BY e.at DESC, e.number DESC LIMIT 1"
-                )
-            })
-            .await?;
-        rows.first().map_or(Ok(0), |row| get_number(row, "number"))
+        let mut parameters = Parameters::default();
+        let fund = parameters.add(text(fund.as_str()));
+        let at = parameters.add(int(at));
+        let statement = format!(
+            "SELECT number FROM ledger_entry WHERE fund = {fund} AND at <= {at} \
+             ORDER BY at DESC, number DESC LIMIT 1"
+        );
+        self.number_of(&statement, parameters)
+            .await
+            .map(Option::unwrap_or_default)
+    }
+
+    /// The number of a fund's last entry that is stored, whatever the fund's row says; 0 where there is none.
+    pub async fn last_entry(&self, fund: &FundId) -> Result<u64, Error> {
+        let mut parameters = Parameters::default();
+        let fund = parameters.add(text(fund.as_str()));
+        let statement =
+            format!("SELECT number FROM ledger_entry WHERE fund = {fund} ORDER BY number DESC LIMIT 1");
+        self.number_of(&statement, parameters)
+            .await
+            .map(Option::unwrap_or_default)
+    }
+
+    /// The entry that takes back entry `reversed`.
+    pub async fn reversal_of(&self, fund: &FundId, reversed: u64) -> Result<Option<u64>, Error> {
+        let mut parameters = Parameters::default();
+        let fund = parameters.add(text(fund.as_str()));
+        let reversed = parameters.add(number(reversed));
+        let statement = format!(
+            "SELECT number FROM ledger_entry WHERE fund = {fund} AND reverses = {reversed} AND reverses > 0"
+        );
+        self.number_of(&statement, parameters).await
+    }
+
+    async fn number_of(&self, statement: &str, parameters: Parameters) -> Result<Option<u64>, Error> {
+        let rows = self.query_by(statement, parameters).await?;
+        rows.first().map(|row| get_number(row, "number")).transpose()
     }
 
     /// At most `limit` accounts of a fund by text, those after `after`, with their balances after the
@@ -71,50 +93,37 @@ impl Tx {
         after: &str,
         limit: u64,
     ) -> Result<Vec<(Account, Money)>, Error> {
-        let mut wanted = Block::new(["fund", "payer", "region", "programme", "bucket", "at#", "after"]);
-        wanted.row([
-            text(fund.as_str()),
-            text(filter.payer.map_or("", |payer| payer.code())),
-            text(filter.region.as_ref().map_or("", |region| region.as_str())),
-            text(
-                filter
-                    .programme
-                    .as_ref()
-                    .map_or("", |programme| programme.as_str()),
-            ),
-            text(filter.bucket.map_or("", |bucket| bucket.code())),
-            number(at.unwrap_or(0)),
-            text(after),
-        ]);
-        let mut only = String::new();
+        let mut parameters = Parameters::default();
+        let mut only = format!(
+            "a.fund = {} AND a.account > {}",
+            parameters.add(text(fund.as_str())),
+            parameters.add(text(after))
+        );
         for (column, given) in [
-            ("payer", filter.payer.is_some()),
-            ("region", filter.region.is_some()),
-            ("programme", filter.programme.is_some()),
-            ("bucket", filter.bucket.is_some()),
+            ("payer", filter.payer.map(Payer::code)),
+            ("region", filter.region.as_ref().map(RegionCode::as_str)),
+            ("programme", filter.programme.as_ref().map(ProgrammeCode::as_str)),
+            ("bucket", filter.bucket.map(Bucket::code)),
         ] {
-            if given {
-                only.push_str(&format!(" AND a.{column} = r.{column}"));
+            if let Some(code) = given {
+                let code = parameters.add(text(code));
+                only.push_str(&format!(" AND a.{column} = {code}"));
             }
         }
         let limit = limit.min(MOST);
-        let rows = self
-            .query_with(&wanted, |rows| {
-                let accounts = |columns: &str| {
-                    format!(
-                        "SELECT {columns} FROM {rows} AS r JOIN ledger_account a \
-                         ON a.fund = r.fund AND a.account > r.after{only} ORDER BY a.account LIMIT {limit}"
-                    )
-                };
-                if at.is_none() {
-                    return accounts("a.account, a.balance_fen");
-                }
+        let accounts = |columns: &str| {
+            format!("SELECT {columns} FROM ledger_account a WHERE {only} ORDER BY a.account LIMIT {limit}")
+        };
+        let statement = match at {
+            None => accounts("a.account, a.balance_fen"),
+            Some(at) => {
+                let at = parameters.add(number(at));
                 // The last entry that gave from an account and the last that gave to it, each the end of a
                 // range in an index; the later of the two has the balance.
                 let last = |side: &str| {
                     format!(
                         "COALESCE((SELECT e.number FROM ledger_entry e WHERE e.fund = a.fund \
-                         AND e.{side} = a.account AND e.number <= r.at ORDER BY e.number DESC LIMIT 1), 0)"
+                         AND e.{side} = a.account AND e.number <= {at} ORDER BY e.number DESC LIMIT 1), 0)"
                     )
                 };
                 let accounts = accounts(&format!(
@@ -129,8 +138,9 @@ impl Tx {
                      AND e.number = CASE WHEN l.gave > l.took THEN l.gave ELSE l.took END \
                      ORDER BY l.account"
                 )
-            })
-            .await?;
+            }
+        };
+        let rows = self.query_by(&statement, parameters).await?;
         rows.iter()
             .map(|row| {
                 Ok((
@@ -149,54 +159,41 @@ impl Tx {
         after: u64,
         limit: u64,
     ) -> Result<Vec<Entry>, Error> {
-        let mut wanted = Block::new(["fund", "account", "event", "subject", "since#", "till#", "after#"]);
-        wanted.row([
-            text(fund.as_str()),
-            text(
-                filter
-                    .account
-                    .as_ref()
-                    .map(Account::to_string)
-                    .unwrap_or_default(),
-            ),
-            text(filter.event.map_or("", Event::code)),
-            text(filter.subject.as_deref().unwrap_or_default()),
-            int(filter.from.unwrap_or(i64::MIN)),
-            int(filter.until.unwrap_or(i64::MAX)),
-            number(after),
-        ]);
-        let mut only = String::new();
-        for (condition, given) in [
-            (" AND e.event = r.event", filter.event.is_some()),
-            (" AND e.subject = r.subject", filter.subject.is_some()),
-            (" AND e.at >= r.since", filter.from.is_some()),
-            (" AND e.at < r.till", filter.until.is_some()),
+        let mut parameters = Parameters::default();
+        let mut only = format!(
+            "fund = {} AND number > {}",
+            parameters.add(text(fund.as_str())),
+            parameters.add(number(after))
+        );
+        for (condition, value) in [
+            ("event =", filter.event.map(|event| text(event.code()))),
+            ("subject =", filter.subject.as_deref().map(text)),
+            ("at >=", filter.from.map(int)),
+            ("at <", filter.until.map(int)),
         ] {
-            if given {
-                only.push_str(condition);
+            if let Some(value) = value {
+                let value = parameters.add(value);
+                only.push_str(&format!(" AND {condition} {value}"));
             }
         }
         let limit = limit.min(MOST);
-        let rows = self
-            .query_with(&wanted, |rows| {
-                let from = |account: &str| {
-                    format!(
-                        "SELECT {ENTRY} FROM (SELECT e.* FROM r JOIN ledger_entry e \
-                         ON e.fund = r.fund AND e.number > r.after{account}{only} \
-                         ORDER BY e.number LIMIT {limit}) AS x"
-                    )
-                };
-                if filter.account.is_none() {
-                    return format!("WITH r AS {rows} {} ORDER BY number", from(""));
-                }
+        let page = |also: &str| {
+            format!("SELECT {ENTRY} FROM ledger_entry WHERE {only}{also} ORDER BY number LIMIT {limit}")
+        };
+        let statement = match &filter.account {
+            None => page(""),
+            Some(account) => {
                 // Each side has an index of its own; no entry is on both.
+                let account = parameters.add(text(account.to_string()));
                 format!(
-                    "WITH r AS {rows} SELECT {ENTRY} FROM ({} UNION ALL {}) AS y ORDER BY number LIMIT {limit}",
-                    from(" AND e.from_account = r.account"),
-                    from(" AND e.to_account = r.account")
+                    "SELECT {ENTRY} FROM (SELECT * FROM ({}) AS gave UNION ALL SELECT * FROM ({}) AS took) AS sides \
+                     ORDER BY number LIMIT {limit}",
+                    page(&format!(" AND from_account = {account}")),
+                    page(&format!(" AND to_account = {account}"))
                 )
-            })
-            .await?;
+            }
+        };
+        let rows = self.query_by(&statement, parameters).await?;
         rows.iter().map(to_entry).collect()
     }
 
@@ -213,7 +210,7 @@ impl Tx {
         let rows = self
             .query_with(&wanted, |rows| {
                 format!(
-                    "WITH r AS {rows} SELECT {ENTRY} FROM (SELECT e.* FROM r JOIN ledger_entry e \
+                    "SELECT {ENTRY} FROM (SELECT e.* FROM {rows} AS r JOIN ledger_entry e \
                      ON e.fund = r.fund AND e.number = r.wanted) AS x"
                 )
             })
@@ -226,21 +223,6 @@ impl Tx {
             .collect()
     }
 
-    /// The entry that takes back entry `reversed`.
-    pub async fn reversal_of(&self, fund: &FundId, reversed: u64) -> Result<Option<u64>, Error> {
-        let mut wanted = Block::new(["fund", "reversed#"]);
-        wanted.row([text(fund.as_str()), number(reversed)]);
-        let rows = self
-            .query_with(&wanted, |rows| {
-                format!(
-                    "SELECT e.number FROM {rows} AS r JOIN ledger_entry e \
-                     ON e.fund = r.fund AND e.reverses = r.reversed AND e.reverses > 0"
-                )
-            })
-            .await?;
-        rows.first().map(|row| get_number(row, "number")).transpose()
-    }
-
     /// At most `limit` entries of a fund after number `after`, as they are stored, whatever that is.
     pub async fn stored_entries(
         &self,
@@ -248,17 +230,15 @@ impl Tx {
         after: u64,
         limit: u64,
     ) -> Result<Vec<StoredEntry>, Error> {
-        let mut wanted = Block::new(["fund", "after#"]);
-        wanted.row([text(fund.as_str()), number(after)]);
+        let mut parameters = Parameters::default();
+        let fund = parameters.add(text(fund.as_str()));
+        let after = parameters.add(number(after));
         let limit = limit.min(MOST);
-        let rows = self
-            .query_with(&wanted, |rows| {
-                format!(
-                    "WITH r AS {rows} SELECT {ENTRY} FROM (SELECT e.* FROM r JOIN ledger_entry e \
-                     ON e.fund = r.fund AND e.number > r.after ORDER BY e.number LIMIT {limit}) AS x ORDER BY number"
-                )
-            })
-            .await?;
+        let statement = format!(
+            "SELECT {ENTRY} FROM ledger_entry WHERE fund = {fund} AND number > {after} \
+             ORDER BY number LIMIT {limit}"
+        );
+        let rows = self.query_by(&statement, parameters).await?;
         rows.iter()
             .map(|row| checked(row, get_number(row, "number")?))
             .collect()
@@ -266,16 +246,13 @@ impl Tx {
 
     /// The balances of a fund as they are stored, by account.
     pub async fn stored_balances(&self, fund: &FundId) -> Result<Vec<StoredBalance>, Error> {
-        let mut wanted = Block::new(["fund"]);
-        wanted.row([text(fund.as_str())]);
-        let rows = self
-            .query_with(&wanted, |rows| {
-                format!(
-                    "SELECT a.account, a.payer, a.region, a.programme, a.bucket, a.balance_fen, a.entry \
-                     FROM {rows} AS r JOIN ledger_account a ON a.fund = r.fund ORDER BY a.account"
-                )
-            })
-            .await?;
+        let mut parameters = Parameters::default();
+        let fund = parameters.add(text(fund.as_str()));
+        let statement = format!(
+            "SELECT account, payer, region, programme, bucket, balance_fen, entry FROM ledger_account \
+             WHERE fund = {fund} ORDER BY account"
+        );
+        let rows = self.query_by(&statement, parameters).await?;
         rows.iter()
             .map(|row| {
                 Ok(StoredBalance {
@@ -293,34 +270,17 @@ impl Tx {
             .collect()
     }
 
-    /// The number of a fund's last entry that is stored, whatever the fund's row says.
-    pub async fn last_entry(&self, fund: &FundId) -> Result<u64, Error> {
-        let mut wanted = Block::new(["fund"]);
-        wanted.row([text(fund.as_str())]);
-        let rows = self
-            .query_with(&wanted, |rows| {
-                format!(
-                    "SELECT e.number FROM {rows} AS r JOIN ledger_entry e ON e.fund = r.fund \
-                     ORDER BY e.number DESC LIMIT 1"
-                )
-            })
-            .await?;
-        rows.first().map_or(Ok(0), |row| get_number(row, "number"))
-    }
-
     /// What the issued runs of a fund give each region.
     pub async fn allocated(&self, fund: &FundId) -> Result<BTreeMap<RegionCode, Money>, Error> {
-        let mut wanted = Block::new(["fund", "state"]);
-        wanted.row([text(fund.as_str()), text(State::Issued.code())]);
-        let rows = self
-            .query_with(&wanted, |rows| {
-                format!(
-                    "SELECT l.region, CAST(SUM(l.amount_fen - l.advanced_fen) AS BIGINT) AS sum_fen \
-                     FROM {rows} AS r JOIN allocation a ON a.fund = r.fund AND a.state = r.state \
-                     JOIN allocation_line l ON l.allocation = a.id GROUP BY l.region"
-                )
-            })
-            .await?;
+        let mut parameters = Parameters::default();
+        let fund = parameters.add(text(fund.as_str()));
+        let state = parameters.add(text(State::Issued.code()));
+        let statement = format!(
+            "SELECT l.region, CAST(SUM(l.amount_fen - l.advanced_fen) AS BIGINT) AS sum_fen FROM allocation a \
+             JOIN allocation_line l ON l.allocation = a.id WHERE a.fund = {fund} AND a.state = {state} \
+             GROUP BY l.region"
+        );
+        let rows = self.query_by(&statement, parameters).await?;
         rows.iter()
             .map(|row| {
                 let region: String = get(row, "region")?;
@@ -334,16 +294,14 @@ impl Tx {
 
     /// What was paid and came back, by the account that it had been paid from.
     pub async fn returned(&self, fund: &FundId) -> Result<BTreeMap<Account, Money>, Error> {
-        let mut wanted = Block::new(["fund"]);
-        wanted.row([text(fund.as_str())]);
-        let rows = self
-            .query_with(&wanted, |rows| {
-                format!(
-                    "SELECT e.from_account, CAST(SUM(e.amount_fen) AS BIGINT) AS sum_fen FROM {rows} AS r \
-                     JOIN ledger_entry e ON e.fund = r.fund WHERE e.event = 'return' GROUP BY e.from_account"
-                )
-            })
-            .await?;
+        let mut parameters = Parameters::default();
+        let fund = parameters.add(text(fund.as_str()));
+        // The event is written out: it is what an index is kept of.
+        let statement = format!(
+            "SELECT from_account, CAST(SUM(amount_fen) AS BIGINT) AS sum_fen FROM ledger_entry \
+             WHERE fund = {fund} AND event = 'return' GROUP BY from_account"
+        );
+        let rows = self.query_by(&statement, parameters).await?;
         rows.iter()
             .map(|row| {
                 Ok((

@@ -1,7 +1,7 @@
 //! The ledger: the ends of funds' journals, balances, entries, changes.
 
 use super::Tx;
-use super::block::{Block, get, get_money, get_number, int, number, text};
+use super::block::{Block, Parameters, get, get_money, get_number, int, number, text};
 use super::convert::{signature, stored};
 use crate::app::records::{Change, FundHead};
 use crate::domain::allocation::FundId;
@@ -213,27 +213,19 @@ impl Tx {
         after: u64,
         limit: u64,
     ) -> Result<Vec<Change>, Error> {
-        let mut wanted = Block::new(["fund", "resource", "after#"]);
-        wanted.row([
-            text(fund.as_str()),
-            text(resource.unwrap_or_default()),
-            number(after),
-        ]);
-        let of_resource = if resource.is_some() {
-            "AND c.resource = r.resource"
-        } else {
-            ""
+        let mut parameters = Parameters::default();
+        let fund = parameters.add(text(fund.as_str()));
+        let after = parameters.add(number(after));
+        let of_resource = match resource {
+            Some(resource) => format!("AND resource = {}", parameters.add(text(resource))),
+            None => String::new(),
         };
         let limit = limit.min(1_000_000);
-        let rows = self
-            .query_with(&wanted, |rows| {
-                format!(
-                    "SELECT c.number, c.at, c.made_by, c.kind, c.resource, c.state, c.amount_fen, c.note \
-                     FROM {rows} AS r JOIN ledger_change c ON c.fund = r.fund AND c.number > r.after {of_resource} \
-                     ORDER BY c.number LIMIT {limit}"
-                )
-            })
-            .await?;
+        let statement = format!(
+            "SELECT number, at, made_by, kind, resource, state, amount_fen, note FROM ledger_change \
+             WHERE fund = {fund} AND number > {after} {of_resource} ORDER BY number LIMIT {limit}"
+        );
+        let rows = self.query_by(&statement, parameters).await?;
         rows.iter().map(to_change).collect()
     }
 }

@@ -7,3 +7,4 @@ mod keeping;
 pub mod office;
 mod refusing;
 mod reviewing;
+mod subsidising;

@@ -171,11 +171,8 @@ pub fn debtors() -> Debtors {
 }
 
 impl World {
-    pub async fn serve(&self) -> Running {
-        self.serve_within(limits()).await
-    }
-
-    pub async fn serve_within(&self, limits: Limits) -> Running {
+    /// The database itself, with its schema.
+    pub async fn store(&self) -> Store {
         let store = Store::connect(&StoreOptions {
             url: self.url.clone(),
             max_connections: 8,
@@ -185,6 +182,15 @@ impl World {
         .await
         .unwrap();
         store.migrate().await.unwrap();
+        store
+    }
+
+    pub async fn serve(&self) -> Running {
+        self.serve_within(limits()).await
+    }
+
+    pub async fn serve_within(&self, limits: Limits) -> Running {
+        let store = self.store().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -2,11 +2,13 @@
 //! databases.
 
 use crate::harness::{Client, Running, World, id, part_of, refused, region, regions_of, stories};
+use incentive_fund::app::App;
 use incentive_fund::domain::money::Money;
 use incentive_fund::domain::subsidy::{
-    CheckedPolicy, CheckedProgramme, DeedTaxLaw, DeedTaxLawDocument, Facts, PolicyDocument,
+    CheckedPolicy, CheckedProgramme, DeedTaxLaw, DeedTaxLawDocument, Facts, PolicyDocument, PolicyRef,
     ProgrammeDocument, assess,
 };
+use incentive_fund::grpc::convert::assessment::assess_request;
 use incentive_fund::grpc::pb;
 use incentive_fund::shipped;
 use serde::Deserialize;
@@ -128,6 +130,7 @@ stories!(
     policies_do_not_overlap,
     what_is_missing_is_said,
     imports_are_idempotent,
+    the_rules_in_memory_are_those_of_the_store,
 );
 
 /// The regions of Xuchang, the programmes and the law; and a client who is somebody.
@@ -321,7 +324,7 @@ async fn revisions_are_kept_and_the_newest_counts(world: World) {
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(page.revisions, [back.clone()]);
+    assert_eq!(page.revisions, std::slice::from_ref(&back));
     let get = pb::GetPolicyRequest {
         name: "policies/xuchang-housing-purchase-2024/revisions/1".to_owned(),
     };
@@ -501,4 +504,65 @@ async fn imports_are_idempotent(world: World) {
     let list = client.policies.list_programmes(list).await.unwrap().into_inner();
     assert_eq!(list.programmes.len(), shipped::PROGRAMMES.len());
     server.stop().await;
+}
+
+/// Many assess while policies change: each sees one revision or the next, never an older one than before, and
+/// what was said once can be said again.
+async fn the_rules_in_memory_are_those_of_the_store(world: World) {
+    let (server, mut client) = office(&world).await;
+    let document = shipped_policy("xuchang-housing-purchase-2024");
+    create(&mut client, document.clone()).await.unwrap();
+    let readers: Vec<_> = (0..8)
+        .map(|_| {
+            let mut client = client.clone();
+            tokio::spawn(async move {
+                let mut seen = Vec::new();
+                for _ in 0..20 {
+                    let assessment = assessed(&mut client, purchase("411002", &[])).await.unwrap();
+                    let revision: u32 = assessment.policy.rsplit('/').next().unwrap().parse().unwrap();
+                    // Revision n is capped at n thousand; the first at 20 000, which 17 700 does not reach.
+                    let amount = if revision == 1 { 17_700 } else { revision * 1_000 };
+                    assert_eq!(assessment.amount, format!("{amount}.00"));
+                    seen.push(revision);
+                }
+                assert!(seen.is_sorted(), "{seen:?}");
+            })
+        })
+        .collect();
+    for revision in 2..=10 {
+        let mut changed = document.clone();
+        changed.caps[0].amount = format!("{}", revision * 1_000);
+        create(&mut client, changed).await.unwrap();
+    }
+    for reader in readers {
+        reader.await.unwrap();
+    }
+    let now = assessed(&mut client, purchase("411002", &[])).await.unwrap();
+    assert_eq!(now.amount, "10000.00");
+    server.stop().await;
+
+    let store = world.store().await;
+    let app = App::new(store.clone());
+    let request = assess_request(purchase("411002", &[])).unwrap();
+    let first = app.assess(&request).await.unwrap();
+    assert_eq!(first.assessment.amount.to_string(), "10000.00");
+    let tx = store.begin_read().await.unwrap();
+    let reference = first.policy.reference();
+    let facts = first.facts.canonical();
+    let again = app
+        .assess_under(&tx, &reference, first.law, &facts, &request.documents)
+        .await
+        .unwrap();
+    assert_eq!(again.assessment, first.assessment);
+    let old = PolicyRef {
+        revision: 1,
+        ..reference
+    };
+    let old = app
+        .assess_under(&tx, &old, first.law, &facts, &request.documents)
+        .await
+        .unwrap();
+    assert_eq!(old.assessment.amount.to_string(), "17700.00");
+    drop(tx);
+    store.close().await;
 }

@@ -108,6 +108,7 @@ fn money_is_kept_from_receipt_to_programme() {
     let by_region = json(&office.ok(&format!("fund status {FUND} --by region --format json")));
     assert_eq!(by_region["rows"].as_array().unwrap().len(), 11);
     assert_eq!(by_region["totals"]["available"], totals["available"]);
+    assert_eq!(by_region["totals"]["unassigned"], "72200000.00");
     let table = office.ok(&format!("fund status {FUND}"));
     for shown in [
         "资金执行情况表",
