@@ -4,7 +4,8 @@
 //! account and one for each county's. Everything in a file was fixed at the release, but the accounts that
 //! pay, which are configured: as long as those stay, the bytes of each export are the same.
 
-use super::{App, BatchName, find, no_payment, open_payee};
+use super::release::open_payee;
+use super::{App, BatchName, find, no_payment};
 use crate::app::vault::Vault;
 use crate::domain::claim::{Claim, ClaimId};
 use crate::domain::disbursement::{Batch, BatchState, Payment};

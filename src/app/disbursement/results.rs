@@ -5,7 +5,9 @@
 //! already changes nothing, so that a file may be read again, also one whose first reading was cut short.
 
 use super::export::{orders, ordinal, parse_order_id};
-use super::{App, BatchLine, BatchName, find, lines, no_payment, open_payee};
+use super::lines::{BatchLine, lines};
+use super::release::open_payee;
+use super::{App, BatchName, find, no_payment};
 use crate::app::books::no_fund;
 use crate::app::desk::{Command, Outcome as DeskOutcome, Refusal};
 use crate::app::vault::Vault;
