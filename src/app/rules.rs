@@ -6,8 +6,8 @@ use super::records::PolicyFilter;
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::region::RegionCode;
 use crate::domain::subsidy::{
-    Assessment, CheckedPolicy, CheckedProgramme, DeedTaxLaw, DeedTaxLawDocument, Facts, PolicyRef,
-    ProgrammeCode, ProgrammeDocument, assess, format_date,
+    Assessment, CheckedPolicy, CheckedProgramme, DeedTaxLaw, DeedTaxLawDocument, Facts, ProgrammeCode,
+    ProgrammeDocument, assess, format_date,
 };
 use crate::store::Tx;
 use std::collections::{BTreeMap, HashMap};
@@ -35,8 +35,6 @@ pub struct Assessed {
     pub policy: Arc<CheckedPolicy>,
     /// The facts as they were read.
     pub facts: Facts,
-    /// The revision of the deed-tax law; 0 where there is none.
-    pub law: u32,
     /// The entitlement with its derivation.
     pub assessment: Assessment,
 }
@@ -81,51 +79,6 @@ impl App {
     pub async fn rules(&self, tx: &Tx) -> Result<Arc<Rules>, Error> {
         let count = tx.rule_count().await?;
         self.rules_at(tx, count).await
-    }
-
-    /// Assesses facts again under the policy and the law that they were assessed by before. Revisions are
-    /// immutable, so this gives the same assessment: one need not be kept to be shown.
-    ///
-    /// `law` is the revision of the deed-tax law; 0 means none was there.
-    pub async fn assess_under(
-        &self,
-        tx: &Tx,
-        policy: &PolicyRef,
-        law: u32,
-        facts: &BTreeMap<String, String>,
-        documents: &[String],
-    ) -> Result<Assessed, Error> {
-        let gone = || {
-            Error::internal(format!(
-                "stored data: no revision {} of {}",
-                policy.revision, policy.id
-            ))
-        };
-        let known = self.rules.get();
-        let known = known.as_deref().and_then(|rules| rules.policy(policy));
-        let policy = match known {
-            Some(policy) => Arc::clone(policy),
-            None => {
-                let stored = tx.policy(policy.id.as_str(), Some(policy.revision)).await?;
-                Arc::new(compile(tx, stored.ok_or_else(gone)?).await?)
-            }
-        };
-        let law = if law == 0 {
-            DeedTaxLaw::empty()
-        } else {
-            let stored = tx.rule::<DeedTaxLawDocument>(DEED_TAX_LAW, Some(law)).await?;
-            DeedTaxLaw::check(stored.ok_or_else(gone)?.document)
-                .map_err(broken)?
-                .with_revision(law)
-        };
-        let facts = Facts::parse(&policy.programme, facts)?;
-        let assessment = assess(&policy, &facts, documents, &law)?;
-        Ok(Assessed {
-            policy,
-            facts,
-            law: law.revision,
-            assessment,
-        })
     }
 
     async fn rules_at(&self, tx: &Tx, count: u64) -> Result<Arc<Rules>, Error> {
@@ -193,19 +146,6 @@ impl Rules {
         })
     }
 
-    /// A policy, where it is the revision that counts.
-    fn policy(&self, wanted: &PolicyRef) -> Option<&Arc<CheckedPolicy>> {
-        self.policies
-            .values()
-            .flatten()
-            .find(|policy| policy.id == wanted.id && policy.revision == wanted.revision)
-    }
-
-    /// The revision of the deed-tax law that assessments use; 0 where there is none.
-    pub fn law_revision(&self) -> u32 {
-        self.law.as_ref().map_or(0, |law| law.revision)
-    }
-
     /// The newest revision of a programme.
     pub fn programme(&self, code: &ProgrammeCode) -> Option<&Arc<CheckedProgramme>> {
         self.programmes.get(code)
@@ -269,7 +209,6 @@ impl Rules {
         Ok(Assessed {
             policy: Arc::clone(policy),
             facts,
-            law: law.revision,
             assessment,
         })
     }

@@ -33,11 +33,13 @@ stories!(
     sigterm_waits_no_longer_than_told,
 );
 
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 6] = [
     "incentivefund.v1.AllocationService",
     "incentivefund.v1.FormulaService",
     "incentivefund.v1.LedgerService",
+    "incentivefund.v1.PolicyService",
     "incentivefund.v1.StatisticsService",
+    "incentivefund.v1.SubsidyService",
 ];
 
 fn health_of(service: &str) -> HealthCheckRequest {
