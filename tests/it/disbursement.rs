@@ -4,13 +4,21 @@ use crate::harness::{Client, Running, World, id, inner, refused, stories};
 use crate::ledger::{issued, line, own};
 use crate::payment_files::xmllint;
 use calamine::Reader;
+use incentive_fund::app::App;
+use incentive_fund::app::vault::Vault;
+use incentive_fund::domain::allocation::FundId;
 use incentive_fund::domain::identity::ResidentId;
 use incentive_fund::domain::subsidy::{PolicyDocument, ProgrammeDocument};
 use incentive_fund::grpc::pb;
 use incentive_fund::grpc::pb::export_batch_response::Content as Exported;
 use incentive_fund::grpc::pb::import_results_request::Content;
 use incentive_fund::shipped;
+use incentive_fund::store::{Store, StoreOptions};
 use std::collections::{BTreeMap, HashMap};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 use tonic::{Code, Status};
 
 stories!(
@@ -22,11 +30,13 @@ stories!(
     results_are_taken_once,
     a_table_answers_the_city_and_a_report_a_whole_county,
     a_thousand_claims_go_to_the_bank_at_once,
+    keys_change_and_orders_stay_as_they_were,
+    the_command_line_pays,
 );
 
 /// Claims of Yanling and of Yuzhou, approved; 2,000.00 each, 1,400.00 of the city and 600.00 of the county.
 struct Office {
-    _server: Running,
+    server: Running,
     maker: Client,
     checker: Client,
     cashier: Client,
@@ -75,7 +85,7 @@ impl Office {
             inner(maker.policies.create_policy(request).await);
         }
         let mut office = Self {
-            _server: server,
+            server,
             maker,
             checker,
             cashier,
@@ -1080,4 +1090,155 @@ async fn a_thousand_claims_go_to_the_bank_at_once(world: World) {
     ];
     assert_eq!(totals, all);
     office.maker.verifies("f").await;
+}
+
+async fn keys_change_and_orders_stay_as_they_were(world: World) {
+    let (old, new) = (
+        Vault::generate("old", None).unwrap(),
+        Vault::generate("new", None).unwrap(),
+    );
+    let with = |keys: &str| World {
+        vault: Vault::parse(keys).unwrap(),
+        ..world.clone()
+    };
+    let mut office = Office::open(&with(&old), &[YANLING, YUZHOU]).await;
+    let batch = office.released().await;
+    let format = pb::BankFileFormat::Pain001;
+    let before = office.cashier.export(&batch.name, format).await.unwrap();
+    office.server.stop().await;
+    let options = StoreOptions {
+        url: world.url.clone(),
+        max_connections: 2,
+        acquire_timeout: Duration::from_secs(30),
+        statement_log: false,
+    };
+    let store = Store::connect(&options).await.unwrap();
+    let app = App::new(store.clone()).with_vault(with(&format!("{}{}", *new, *old)).vault);
+    let fund = FundId::parse("fund", "f").unwrap();
+    assert_eq!(app.rotate_keys(&fund).await.unwrap(), 2);
+    store.close().await;
+    // The new keys alone open what the bank was sent.
+    let server = with(&new).serve().await;
+    let mut cashier = server.client("出纳").await;
+    assert_eq!(cashier.export(&batch.name, format).await.unwrap(), before);
+}
+
+/// Runs the program against a server, as somebody; gives its exit code and what it said.
+async fn command(office: &Office, directory: &Path, who: &str, words: &str) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_incentive-fund"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("INCENTIVE_FUND") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .current_dir(directory)
+        .args([
+            "--server",
+            &format!("http://{}", office.server.address),
+            "--as",
+            who,
+        ])
+        .args(words.split_whitespace());
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .unwrap()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), said)
+}
+
+async fn the_command_line_pays(world: World) {
+    let office = Office::open(&world, &[YANLING, YUZHOU]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let run = |who: &'static str, words: String| {
+        let office = &office;
+        async move { command(office, here, who, &words).await }
+    };
+    let ok = |who: &'static str, words: &str| {
+        let run = run(who, words.to_owned());
+        let words = words.to_owned();
+        async move {
+            let (code, said) = run.await;
+            assert_eq!(code, 0, "{words}: {said}");
+            said
+        }
+    };
+    let date = execution_date();
+    let create = format!("batch create f --programme training --date {date}");
+    let said = ok("甲", &format!("{create} --dry-run")).await;
+    assert!(said.contains("dry run") && said.contains("4000.00"), "{said}");
+    assert!(ok("甲", &create).await.starts_with("funds/f/batches/1: draft"));
+    let said = ok("甲", "batch payments f/1 --format csv").await;
+    assert_eq!(said.lines().count(), 5, "{said}");
+    for secret in [name(0), account(0), id_number(0)] {
+        assert!(!said.contains(&secret), "{said}");
+    }
+    ok("甲", "batch remove f/1 2").await;
+    ok("甲", "batch freeze f/1").await;
+    let (code, said) = run("甲", "batch release f/1".to_owned()).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("另") || said.contains("他人"), "{said}");
+    ok("乙", "batch release f/1").await;
+
+    let export = "batch export f/1 --format csv --dir .";
+    let said = ok("丙", export).await;
+    let files = ["F1B1C.csv", "F1B1Q411024.csv"];
+    for file in files {
+        assert!(said.contains(file), "{said}");
+        let mode = std::fs::metadata(here.join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    assert_eq!(
+        std::fs::read_dir(here).unwrap().count(),
+        2,
+        "nothing else is left"
+    );
+    std::fs::write(here.join(files[1]), "kept").unwrap();
+    let (code, said) = run("丙", export.to_owned()).await;
+    assert_eq!(code, 2, "{said}");
+    assert_eq!(std::fs::read_to_string(here.join(files[1])).unwrap(), "kept");
+    ok("丙", &format!("{export} --force")).await;
+
+    let order = std::fs::read_to_string(here.join(files[0])).unwrap();
+    let lines = order.lines().enumerate().map(|(at, line)| match at {
+        0 => format!("{line},处理结果,交易日期\n"),
+        1 => format!("{line},成功,20260302\n"),
+        _ => format!("{line},,\n"),
+    });
+    std::fs::write(here.join("answer.csv"), lines.collect::<String>()).unwrap();
+    let said = ok("丙", "batch results f/1 answer.csv --dry-run").await;
+    assert!(said.contains("applied 1") && said.contains("dry run"), "{said}");
+    assert!(
+        ok("丙", "batch results f/1 answer.csv")
+            .await
+            .contains("applied 1")
+    );
+    assert!(
+        ok("丙", "batch results f answer.csv")
+            .await
+            .contains("unchanged 1")
+    );
+    let order = std::fs::read_to_string(here.join(files[1])).unwrap();
+    let reference = order.lines().nth(1).unwrap().rsplit(',').next().unwrap();
+    let record = format!(
+        "batch record {reference} --failed --reason 账号{}不符",
+        account(0)
+    );
+    ok("丙", &record).await;
+    let said = ok("甲", "batch show f/1").await;
+    assert!(
+        said.contains("closed") && said.contains("failed") && said.contains("settled"),
+        "{said}"
+    );
+    let said = ok("甲", "batch payments f/1").await;
+    assert!(said.contains("账号****不符"), "{said}");
+    assert!(
+        ok("甲", "batch list f --state closed")
+            .await
+            .contains("funds/f/batches/1")
+    );
+    ok("甲", &create).await;
+    assert!(ok("甲", "batch cancel f/2").await.contains("cancelled"));
 }

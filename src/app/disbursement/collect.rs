@@ -1,28 +1,15 @@
 //! Which claims a batch takes.
 
 use super::MAX_CLAIMS;
-use crate::app::books::OpenBooks;
-use crate::app::claims;
-use crate::app::desk::told;
-use crate::app::records::{BatchFilter, ClaimFilter};
-use crate::app::vault::{Sealed, Vault};
-use crate::app::{App, Mutation, clock};
-use crate::app::books::Told;
-use crate::domain::allocation::{FundId, Signature};
-use crate::domain::claim::{Claim, ClaimId, Part, PartState, Payee, State};
-use crate::domain::disbursement::{Batch, BatchAction, BatchState, Payment, PaymentState};
+use crate::app::records::ClaimFilter;
+use crate::domain::allocation::FundId;
+use crate::domain::claim::{Claim, Part, PartState, State};
 use crate::domain::error::{Bilingual, Error, Violation};
-use crate::domain::ledger::Account;
 use crate::domain::money::Money;
-use crate::domain::payer::Payer;
-use crate::domain::payment::{Origin, Reference};
 use crate::domain::region::RegionCode;
 use crate::domain::subsidy::{ProgrammeCode, format_date};
 use crate::store::Tx;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
 use time::Date;
-use zeroize::Zeroizing;
 
 /// Longest note, in characters.
 const MAX_NOTE: usize = 500;

@@ -1,30 +1,22 @@
 //! A batch as people look at it: its lines, masked, and its numbers.
 
-use super::{BatchName, claims_of, find, no_payment};
 use super::collect::{is_bound, total};
 use super::release::open_payee;
-use crate::app::books::OpenBooks;
+use super::{BatchName, claims_of, find, no_payment};
+use crate::app::App;
 use crate::app::claims;
 use crate::app::desk::no_claim;
-use crate::app::records::{BatchFilter, ClaimFilter};
+use crate::app::records::BatchFilter;
 use crate::app::vault::{Sealed, Vault};
-use crate::app::{App, Mutation, clock};
-use crate::app::books::Told;
-use crate::domain::allocation::{FundId, Signature};
-use crate::domain::claim::{Claim, ClaimId, Part, PartState, Payee, State};
-use crate::domain::disbursement::{Batch, BatchAction, BatchState, Payment, PaymentState};
-use crate::domain::error::{Bilingual, Error, Violation};
-use crate::domain::ledger::Account;
+use crate::domain::allocation::FundId;
+use crate::domain::claim::{Claim, ClaimId, Part, Payee};
+use crate::domain::disbursement::{Batch, BatchState, Payment, PaymentState};
+use crate::domain::error::Error;
 use crate::domain::money::Money;
 use crate::domain::payer::Payer;
-use crate::domain::payment::{Origin, Reference};
 use crate::domain::region::RegionCode;
-use crate::domain::subsidy::{ProgrammeCode, format_date};
 use crate::store::Tx;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
-use time::Date;
-use zeroize::Zeroizing;
 
 /// A batch with its numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +150,14 @@ fn planned(claims: &[Claim]) -> Result<Vec<LineTotal>, Error> {
 }
 
 /// The payment of a claim's part.
-pub(super) fn payment(batch: &Batch, line: u64, claim: &Claim, part: &Part, attempt: u32, reference: String) -> Payment {
+pub(super) fn payment(
+    batch: &Batch,
+    line: u64,
+    claim: &Claim,
+    part: &Part,
+    attempt: u32,
+    reference: String,
+) -> Payment {
     Payment {
         claim: claim.id.clone(),
         batch: batch.number,

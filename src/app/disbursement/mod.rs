@@ -13,6 +13,7 @@ mod export;
 mod lines;
 mod release;
 mod results;
+mod words;
 
 pub use collect::CreateBatch;
 pub use export::{BankFile, FileFormat};
@@ -21,29 +22,21 @@ pub(super) use release::reseal_payees;
 pub use results::{ImportedResults, ResultRow, ResultScope, RowOutcome};
 
 use super::books::OpenBooks;
-use super::claims;
-use collect::{collect, sum};
-use release::instruct;
 use super::desk::told;
-use super::records::{BatchFilter, ClaimFilter};
-use super::vault::{Sealed, Vault};
+use super::records::ClaimFilter;
 use super::{App, Mutation, clock};
 use crate::app::books::Told;
 use crate::domain::allocation::{FundId, Signature};
-use crate::domain::claim::{Claim, ClaimId, Part, PartState, Payee, State};
-use crate::domain::disbursement::{Batch, BatchAction, BatchState, Payment, PaymentState};
+use crate::domain::claim::{Claim, State};
+use crate::domain::disbursement::{Batch, BatchAction, BatchState, Payment};
 use crate::domain::error::{Bilingual, Error, Violation};
-use crate::domain::ledger::Account;
-use crate::domain::money::Money;
-use crate::domain::payer::Payer;
-use crate::domain::payment::{Origin, Reference};
-use crate::domain::region::RegionCode;
-use crate::domain::subsidy::{ProgrammeCode, format_date};
+use crate::domain::subsidy::format_date;
 use crate::store::Tx;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use collect::{collect, sum};
+use release::instruct;
+use std::collections::BTreeSet;
 use std::fmt;
 use time::Date;
-use zeroize::Zeroizing;
 
 /// Most claims in a batch.
 pub const MAX_CLAIMS: u64 = 10_000;

@@ -4,26 +4,18 @@ use super::claims_of;
 use super::collect::total;
 use super::lines::payment;
 use crate::app::books::OpenBooks;
+use crate::app::books::Told;
 use crate::app::claims;
 use crate::app::desk::{no_claim, told};
-use crate::app::records::{BatchFilter, ClaimFilter};
 use crate::app::vault::{Sealed, Vault};
-use crate::app::{App, Mutation, clock};
-use crate::app::books::Told;
 use crate::domain::allocation::{FundId, Signature};
-use crate::domain::claim::{Claim, ClaimId, Part, PartState, Payee, State};
-use crate::domain::disbursement::{Batch, BatchAction, BatchState, Payment, PaymentState};
-use crate::domain::error::{Bilingual, Error, Violation};
+use crate::domain::claim::{Claim, ClaimId, Part, PartState, Payee};
+use crate::domain::disbursement::{Batch, Payment};
+use crate::domain::error::Error;
 use crate::domain::ledger::Account;
-use crate::domain::money::Money;
-use crate::domain::payer::Payer;
 use crate::domain::payment::{Origin, Reference};
-use crate::domain::region::RegionCode;
-use crate::domain::subsidy::{ProgrammeCode, format_date};
 use crate::store::Tx;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
-use time::Date;
+use std::collections::{BTreeSet, HashMap};
 use zeroize::Zeroizing;
 
 /// What a fund's ordinal is multiplied by in references: more claims than a fund will ever have.
@@ -55,9 +47,7 @@ pub(super) async fn instruct(
     for claim in &mut claims {
         let stored = claim.version;
         let postings = claim.instruct()?;
-        let personal = sealed
-            .remove(&claim.id)
-            .ok_or_else(|| no_claim(&claim.id))?;
+        let personal = sealed.remove(&claim.id).ok_or_else(|| no_claim(&claim.id))?;
         let payee = Zeroizing::new(
             serde_json::to_vec(&claims::open(vault, &claim.id, &personal)?.payee).map_err(Error::internal)?,
         );
