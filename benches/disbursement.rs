@@ -1,568 +1,382 @@
-//! An end-to-end load driver: the real server in a process of its own, over a real socket, against the
-//! database's own limits in the same run. `benches/disbursement.sh` starts what it needs.
+//! How fast claims are handed in, approved and posted: the built program on a socket, 64 callers, and beside it
+//! what the database does raw, in the same run. benches/README.md has the figures; benches/disbursement.sh runs
+//! this with a PostgreSQL server and pgbench.
 //!
-//! Usage: disbursement --database URL --claims N [--pgbench "PROGRAM ARGUMENTS"]
+//! `sqlite`, `postgres URL TPS` (of pgbench) or `growth URL` select a part; `--quick` makes it short.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
-#![allow(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs
-)]
+#[path = "disbursement/office.rs"]
+mod office;
+#[path = "disbursement/raw.rs"]
+mod raw;
 
-use incentive_fund::app::vault::Vault;
-use incentive_fund::domain::subsidy::{DeedTaxLawDocument, PolicyDocument, ProgrammeDocument};
 use incentive_fund::grpc::pb;
-use incentive_fund::grpc::pb::ledger_service_client::LedgerServiceClient;
-use incentive_fund::grpc::pb::policy_service_client::PolicyServiceClient;
-use incentive_fund::grpc::pb::statistics_service_client::StatisticsServiceClient;
-use incentive_fund::grpc::pb::subsidy_service_client::SubsidyServiceClient;
-use incentive_fund::grpc::{PRINCIPAL_KEY, encode_principal};
-use incentive_fund::shipped;
-use sea_orm::sqlx::Connection as _;
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use std::collections::HashMap;
-use std::process::{Child, Command};
+use office::{FUND, Office, PROGRAMME, REGION, claim};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tonic::metadata::AsciiMetadataValue;
-use tonic::service::Interceptor;
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
 
-const CALLERS: u64 = 64;
-const CONNECTIONS: u64 = 4;
-/// Claims in one message of a stream.
-const IN_A_MESSAGE: u64 = 1_000;
-const FUND: &str = "funds/load";
-const REGION: &str = "regions/411081";
-const PROGRAMME: &str = "programmes/training";
+const CALLERS: usize = 64;
+/// Claims in a message of a stream.
+const MESSAGE: usize = 1_000;
 
-#[derive(Clone)]
-struct Identify(AsciiMetadataValue);
-
-impl Interceptor for Identify {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert(PRINCIPAL_KEY, self.0.clone());
-        Ok(request)
-    }
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// How long unary callers call.
+    seconds: u64,
+    /// Claims that are streamed.
+    streamed: usize,
+    /// Sizes of the ledger.
+    ledger: &'static [usize],
 }
 
-type Identified = InterceptedService<Channel, Identify>;
+const FULL: Size = Size {
+    seconds: 10,
+    streamed: 50_000,
+    ledger: &[1_000, 10_000, 100_000, 1_000_000],
+};
+const QUICK: Size = Size {
+    seconds: 2,
+    streamed: 4_000,
+    ledger: &[1_000, 10_000],
+};
 
-fn identified(channel: Channel, principal: &str) -> Identified {
-    InterceptedService::new(channel, Identify(encode_principal(principal).parse().unwrap()))
-}
-
-struct Server {
-    child: Child,
-    address: String,
-    _directory: tempfile::TempDir,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Server {
-    async fn start(database: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let keys = directory.path().join("keys.toml");
-        std::fs::write(&keys, Vault::generate("load", None).unwrap().as_str()).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let child = Command::new(env!("CARGO_BIN_EXE_incentive-fund"))
-            .arg("serve")
-            .current_dir(directory.path())
-            .env("INCENTIVE_FUND__DATABASE__URL", database)
-            .env("INCENTIVE_FUND__SERVER__ADDRESS", format!("127.0.0.1:{port}"))
-            .env("INCENTIVE_FUND__PRIVACY__KEY_FILE", &keys)
-            .env("INCENTIVE_FUND__LOG__FILTER", "warn")
-            .spawn()
-            .unwrap();
-        let server = Self {
-            child,
-            address: format!("http://127.0.0.1:{port}"),
-            _directory: directory,
-        };
-        for _ in 0..600 {
-            if Endpoint::try_from(server.address.clone())
-                .unwrap()
-                .connect()
-                .await
-                .is_ok()
-            {
-                return server;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("the server did not start");
-    }
-
-    async fn channel(&self) -> Channel {
-        Endpoint::try_from(self.address.clone())
-            .unwrap()
-            .tcp_nodelay(true)
-            .connect()
-            .await
-            .unwrap()
-    }
-}
-
-fn request_id() -> String {
-    uuid::Uuid::now_v7().to_string()
-}
-
-/// Regions, programmes, a policy whose whole amount one account pays, and money enough.
-async fn prepare(server: &Server) {
-    let channel = server.channel().await;
-    let mut statistics = StatisticsServiceClient::new(identified(channel.clone(), "setup"));
-    let region = |code: &str, kind: pb::RegionKind, parent: &str| pb::Region {
-        name: format!("regions/{code}"),
-        display_name_zh: code.to_owned(),
-        display_name_en: code.to_owned(),
-        kind: kind.into(),
-        parent: parent.to_owned(),
-        note: String::new(),
-    };
-    statistics
-        .import_regions(pb::ImportRegionsRequest {
-            regions: vec![
-                region("411000", pb::RegionKind::Prefecture, ""),
-                region("411081", pb::RegionKind::County, "regions/411000"),
-            ],
-            ..Default::default()
-        })
-        .await
-        .unwrap();
-    let mut policies = PolicyServiceClient::new(identified(channel.clone(), "setup"));
-    let programmes = shipped::PROGRAMMES
-        .iter()
-        .map(|(_, text)| toml::from_str::<ProgrammeDocument>(text).unwrap().into())
-        .collect();
-    policies
-        .import_programmes(pb::ImportProgrammesRequest {
-            programmes,
-            ..Default::default()
-        })
-        .await
-        .unwrap();
-    let law: DeedTaxLawDocument = toml::from_str(shipped::DEED_TAX_LAW).unwrap();
-    policies
-        .import_deed_tax_law(pb::ImportDeedTaxLawRequest {
-            document: Some(law.into()),
-            ..Default::default()
-        })
-        .await
-        .unwrap();
-    let (_, text) = shipped::POLICIES
-        .iter()
-        .find(|(name, _)| name.starts_with("xuchang-training"))
-        .unwrap();
-    let text = text.replace("city_percent = \"70\"", "city_percent = \"0\"");
-    let policy: PolicyDocument = toml::from_str(&text).unwrap();
-    policies
-        .create_policy(pb::CreatePolicyRequest {
-            document: Some(policy.into()),
-            ..Default::default()
-        })
-        .await
-        .unwrap();
-    let mut ledger = LedgerServiceClient::new(identified(channel, "setup"));
-    let money = "1000000000000.00";
-    ledger
-        .receive_funds(pb::ReceiveFundsRequest {
-            fund: FUND.to_owned(),
-            amount: "1.00".to_owned(),
-            document: "load".to_owned(),
-            ..Default::default()
-        })
-        .await
-        .unwrap();
-    ledger
-        .contribute_funds(pb::ContributeFundsRequest {
-            fund: FUND.to_owned(),
-            region: REGION.to_owned(),
-            amount: money.to_owned(),
-            document: "load".to_owned(),
-            ..Default::default()
-        })
-        .await
-        .unwrap();
-    ledger
-        .assign_quota(pb::AssignQuotaRequest {
-            fund: FUND.to_owned(),
-            lines: vec![pb::QuotaLine {
-                region: REGION.to_owned(),
-                programme: PROGRAMME.to_owned(),
-                payer: pb::Payer::County.into(),
-                amount: money.to_owned(),
-            }],
-            ..Default::default()
-        })
-        .await
-        .unwrap();
-}
-
-/// The `n`th invented person's number: a valid one, of nobody in particular.
-fn id_number(n: u64) -> String {
-    const WEIGHTS: [u64; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-    const CHECKS: &[u8; 11] = b"10X98765432";
-    let (sequence, rest) = (n % 1000, n / 1000);
-    let (day, rest) = (rest % 28 + 1, rest / 28);
-    let (month, rest) = (rest % 12 + 1, rest / 12);
-    let year = 1930 + rest % 70;
-    let place = 1000 + rest / 70;
-    let digits = format!("41{place:04}{year:04}{month:02}{day:02}{sequence:03}");
-    let sum: u64 = digits
-        .bytes()
-        .zip(WEIGHTS)
-        .map(|(digit, weight)| u64::from(digit - b'0') * weight)
-        .sum();
-    format!(
-        "{digits}{}",
-        char::from(CHECKS[usize::try_from(sum % 11).unwrap()])
-    )
-}
-
-fn claim(n: u64) -> pb::ClaimInput {
-    let facts = [
-        ("registration", "rural"),
-        ("residence_permit", "false"),
-        ("level", "junior"),
-        ("in_demand", "false"),
-        ("certificate_date", "2024-03-01"),
-        ("application_date", "2024-04-01"),
-        ("training_fee", "3000.00"),
-    ];
-    pb::ClaimInput {
-        fund: FUND.to_owned(),
-        region: REGION.to_owned(),
-        programme: PROGRAMME.to_owned(),
-        facts: facts
-            .map(|(code, value)| (code.to_owned(), value.to_owned()))
-            .into_iter()
-            .collect(),
-        documents: vec!["certificate".to_owned()],
-        applicant: Some(pb::Person {
-            name: "测试人".to_owned(),
-            id_number: id_number(n),
-        }),
-        household: Vec::new(),
-        phone: "13800000000".to_owned(),
-        payee: Some(pb::PayeeAccount {
-            name: "测试人".to_owned(),
-            account: format!("62220000{n:010}"),
-            bank_name: "测试银行".to_owned(),
-            bank_code: "102100099996".to_owned(),
-        }),
-        home: String::new(),
-    }
-}
-
-/// A rate, and how long single calls took.
+/// Calls that were answered, and how long each took.
 struct Measured {
-    rate: f64,
+    took: Duration,
     latencies: Vec<Duration>,
 }
 
 impl Measured {
-    fn print(&self, what: &str, against: (&str, f64)) {
-        let (name, peer) = against;
-        print!(
-            "{what:<44} {:>9.0} /s  {:>6.2} x {name}",
-            self.rate,
-            self.rate / peer
+    fn rate(&self) -> f64 {
+        self.latencies.len() as f64 / self.took.as_secs_f64()
+    }
+
+    fn print(&mut self, what: &str, peer: &str, peer_rate: f64) {
+        self.latencies.sort_unstable();
+        let at = |percent: usize| {
+            let latency = self.latencies[(self.latencies.len() - 1) * percent / 100];
+            latency.as_secs_f64() * 1_000.0
+        };
+        println!(
+            "| {what} | {:.0} | {:.1} | {:.1} | {:.1} | {:.1} | {peer} | {peer_rate:.0} | **{:.2}** |",
+            self.rate(),
+            at(50),
+            at(95),
+            at(99),
+            at(100),
+            self.rate() / peer_rate
         );
-        if !self.latencies.is_empty() {
-            let mut sorted = self.latencies.clone();
-            sorted.sort_unstable();
-            let at = |share: usize| sorted[(sorted.len() - 1) * share / 1000].as_secs_f64() * 1e3;
-            print!(
-                "   p50 {:.1} p90 {:.1} p99 {:.1} p99.9 {:.1} ms",
-                at(500),
-                at(900),
-                at(990),
-                at(999)
-            );
-        }
-        println!();
     }
 }
 
-/// Calls `one` for each of `range`, with 64 callers at a time.
-async fn unary<F, Fut>(server: &Server, principal: &str, range: std::ops::Range<u64>, one: F) -> Measured
-where
-    F: Fn(SubsidyServiceClient<Identified>, u64) -> Fut + Clone + Send + 'static,
-    Fut: Future<Output = ()> + Send,
-{
-    let next = Arc::new(AtomicU64::new(range.start));
-    let mut channels = Vec::new();
-    for _ in 0..CONNECTIONS {
-        channels.push(server.channel().await);
-    }
+fn heading() {
+    println!("| | a second | p50 ms | p95 | p99 | longest | beside it | a second | ratio |");
+    println!("|---|---:|---:|---:|---:|---:|---|---:|---:|");
+}
+
+fn print_streamed(what: &str, count: usize, took: Duration, peer: &str, peer_rate: f64) {
+    let rate = count as f64 / took.as_secs_f64();
+    println!(
+        "| {what} | {rate:.0} | | | | | {peer} | {peer_rate:.0} | **{:.2}** |",
+        rate / peer_rate
+    );
+}
+
+/// Hands in claims by 64 callers for some seconds, each on a connection of its own.
+async fn submit(office: &Office, persons: &Arc<AtomicU64>, seconds: u64) -> Measured {
     let begun = Instant::now();
-    let callers: Vec<_> = (0..CALLERS)
-        .map(|caller| {
-            let channel = channels[usize::try_from(caller % CONNECTIONS).unwrap()].clone();
-            let client = SubsidyServiceClient::new(identified(channel, principal));
-            let (next, one, end) = (next.clone(), one.clone(), range.end);
-            tokio::spawn(async move {
-                let mut latencies = Vec::new();
-                loop {
-                    let n = next.fetch_add(1, Ordering::Relaxed);
-                    if n >= end {
-                        return latencies;
-                    }
-                    let called = Instant::now();
-                    one(client.clone(), n).await;
-                    latencies.push(called.elapsed());
-                }
-            })
-        })
-        .collect();
-    let mut latencies = Vec::new();
-    for caller in callers {
-        latencies.extend(caller.await.unwrap());
+    let until = begun + Duration::from_secs(seconds);
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..CALLERS {
+        let mut client = office.subsidies("经办人").await;
+        let persons = Arc::clone(persons);
+        callers.spawn(async move {
+            let mut latencies = Vec::new();
+            while Instant::now() < until {
+                let request = pb::SubmitClaimRequest {
+                    claim: Some(claim(persons.fetch_add(1, Ordering::Relaxed))),
+                    request_id: office::id(),
+                    validate_only: false,
+                };
+                let sent = Instant::now();
+                client.submit_claim(request).await.unwrap();
+                latencies.push(sent.elapsed());
+            }
+            latencies
+        });
     }
+    let latencies = callers.join_all().await.concat();
     Measured {
-        rate: (range.end - range.start) as f64 / begun.elapsed().as_secs_f64(),
+        took: begun.elapsed(),
         latencies,
     }
 }
 
-async fn submit_unary(server: &Server, range: std::ops::Range<u64>) -> Measured {
-    unary(server, "clerk", range, |mut client, n| async move {
-        let request = pb::SubmitClaimRequest {
-            claim: Some(claim(n)),
-            request_id: request_id(),
-            validate_only: false,
-        };
-        client.submit_claim(request).await.unwrap();
-    })
-    .await
+/// Approves claims by 64 callers for some seconds, or until there are none left.
+async fn approve(office: &Office, first: u64, last: u64, seconds: u64) -> Measured {
+    let begun = Instant::now();
+    let until = begun + Duration::from_secs(seconds);
+    let next = Arc::new(AtomicU64::new(first));
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..CALLERS {
+        let mut client = office.subsidies("审批人").await;
+        let next = Arc::clone(&next);
+        callers.spawn(async move {
+            let mut latencies = Vec::new();
+            while Instant::now() < until {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number > last {
+                    break;
+                }
+                let request = pb::ApproveClaimRequest {
+                    name: format!("funds/{FUND}/claims/{number}"),
+                    request_id: office::id(),
+                    ..Default::default()
+                };
+                let sent = Instant::now();
+                client.approve_claim(request).await.unwrap();
+                latencies.push(sent.elapsed());
+            }
+            latencies
+        });
+    }
+    let latencies = callers.join_all().await.concat();
+    Measured {
+        took: begun.elapsed(),
+        latencies,
+    }
 }
 
-async fn approve_unary(server: &Server, range: std::ops::Range<u64>) -> Measured {
-    unary(server, "approver", range, |mut client, n| async move {
-        let request = pb::ApproveClaimRequest {
-            name: format!("{FUND}/claims/{n}"),
-            request_id: request_id(),
-            ..Default::default()
-        };
-        client.approve_claim(request).await.unwrap();
-    })
-    .await
-}
-
-async fn submit_streamed(server: &Server, range: std::ops::Range<u64>) -> Measured {
-    let mut client = SubsidyServiceClient::new(identified(server.channel().await, "clerk"))
-        .max_decoding_message_size(usize::MAX);
-    let count = range.end - range.start;
-    let messages: Vec<pb::SubmitClaimsRequest> = range
-        .step_by(usize::try_from(IN_A_MESSAGE).unwrap())
-        .map(|first| pb::SubmitClaimsRequest {
-            claims: (first..first + IN_A_MESSAGE).map(claim).collect(),
-            request_id: request_id(),
+/// Hands in so many claims in one stream.
+async fn submit_streamed(office: &Office, persons: &AtomicU64, count: usize) -> Duration {
+    let messages: Vec<pb::SubmitClaimsRequest> = (0..count / MESSAGE)
+        .map(|_| pb::SubmitClaimsRequest {
+            claims: (0..MESSAGE)
+                .map(|_| claim(persons.fetch_add(1, Ordering::Relaxed)))
+                .collect(),
+            request_id: office::id(),
             validate_only: false,
         })
         .collect();
+    let mut client = office.subsidies("经办人").await;
     let begun = Instant::now();
     let mut answers = client
         .submit_claims(tokio_stream::iter(messages))
         .await
         .unwrap()
         .into_inner();
-    let mut taken = 0;
+    let mut done = 0;
     while let Some(answer) = answers.message().await.unwrap() {
-        for outcome in answer.outcomes {
-            assert_eq!(outcome.reason, "", "{:?}", outcome.message);
-            taken += 1;
+        for outcome in &answer.outcomes {
+            assert_eq!(outcome.reason, "", "{outcome:?}");
         }
+        done += answer.outcomes.len();
     }
-    assert_eq!(taken, count);
-    Measured {
-        rate: count as f64 / begun.elapsed().as_secs_f64(),
-        latencies: Vec::new(),
-    }
+    assert_eq!(done, count / MESSAGE * MESSAGE);
+    begun.elapsed()
 }
 
-async fn approve_streamed(server: &Server, range: std::ops::Range<u64>) -> Measured {
-    let mut client = SubsidyServiceClient::new(identified(server.channel().await, "approver"))
-        .max_decoding_message_size(usize::MAX);
-    let count = range.end - range.start;
-    let messages: Vec<pb::ChangeClaimsRequest> = range
-        .step_by(usize::try_from(IN_A_MESSAGE).unwrap())
-        .map(|first| pb::ChangeClaimsRequest {
-            changes: (first..first + IN_A_MESSAGE)
-                .map(|n| pb::ClaimChange {
-                    name: format!("{FUND}/claims/{n}"),
+/// Approves claims in one stream.
+async fn approve_streamed(office: &Office, first: u64, count: usize) -> Duration {
+    let numbers: Vec<u64> = (first..first + count as u64).collect();
+    let messages: Vec<pb::ChangeClaimsRequest> = numbers
+        .chunks(MESSAGE)
+        .map(|numbers| pb::ChangeClaimsRequest {
+            changes: (numbers.iter())
+                .map(|number| pb::ClaimChange {
+                    name: format!("funds/{FUND}/claims/{number}"),
                     action: "approve".to_owned(),
                     ..Default::default()
                 })
                 .collect(),
-            request_id: request_id(),
+            request_id: office::id(),
             validate_only: false,
         })
         .collect();
+    let mut client = office.subsidies("审批人").await;
     let begun = Instant::now();
     let mut answers = client
         .change_claims(tokio_stream::iter(messages))
         .await
         .unwrap()
         .into_inner();
-    let mut taken = 0;
     while let Some(answer) = answers.message().await.unwrap() {
-        for outcome in answer.outcomes {
-            assert_eq!(outcome.reason, "", "{:?}", outcome.message);
-            taken += 1;
+        for outcome in &answer.outcomes {
+            assert_eq!(outcome.reason, "", "{outcome:?}");
         }
     }
-    assert_eq!(taken, count);
-    Measured {
-        rate: count as f64 / begun.elapsed().as_secs_f64(),
-        latencies: Vec::new(),
+    begun.elapsed()
+}
+
+struct Figures {
+    submitted: Measured,
+    approved: Measured,
+    streamed: usize,
+    submit_stream: Duration,
+    approve_stream: Duration,
+}
+
+async fn measure(office: &Office, size: Size) -> Figures {
+    let persons = Arc::new(AtomicU64::new(0));
+    // Caches and pools are warm.
+    submit(office, &persons, 1).await;
+    let submitted = submit(office, &persons, size.seconds).await;
+    let first = persons.load(Ordering::Relaxed);
+    let submit_stream = submit_streamed(office, &persons, size.streamed).await;
+    let approve_stream = approve_streamed(office, first + 1, size.streamed).await;
+    let approved = approve(office, 1, first, size.seconds).await;
+    office.verify().await;
+    Figures {
+        submitted,
+        approved,
+        streamed: size.streamed / MESSAGE * MESSAGE,
+        submit_stream,
+        approve_stream,
     }
 }
 
-/// What SQLite does by itself: rows of the journal, with its indexes, one in a transaction or 1,000.
-async fn raw_sqlite(in_a_transaction: u64, seconds: f64) -> f64 {
-    // Beside the server's own file: on the same disk.
-    let directory = tempfile::tempdir_in(std::env::current_dir().unwrap()).unwrap();
-    let options = SqliteConnectOptions::new()
-        .filename(directory.path().join("raw.db"))
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full);
-    let mut db = SqliteConnection::connect_with(&options).await.unwrap();
-    for statement in [
-        "CREATE TABLE entry (fund TEXT NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL, made_by TEXT NOT NULL, \
-         event TEXT NOT NULL, from_account TEXT NOT NULL, to_account TEXT NOT NULL, amount_fen INTEGER NOT NULL, \
-         from_balance_fen INTEGER NOT NULL, to_balance_fen INTEGER NOT NULL, subject TEXT NOT NULL, note TEXT NOT NULL, \
-         reverses INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (fund, number))",
-        "CREATE INDEX entry_from ON entry (fund, from_account, number)",
-        "CREATE INDEX entry_to ON entry (fund, to_account, number)",
-        "CREATE INDEX entry_subject ON entry (fund, subject, number)",
-        "CREATE INDEX entry_at ON entry (fund, at, number)",
-    ] {
-        sea_orm::sqlx::query(statement).execute(&mut db).await.unwrap();
-    }
-    let begun = Instant::now();
-    let mut rows = 0;
-    while begun.elapsed().as_secs_f64() < seconds {
-        let mut tx = db.begin().await.unwrap();
-        for _ in 0..in_a_transaction {
-            rows += 1;
-            let row = i64::try_from(rows).unwrap();
-            sea_orm::sqlx::query("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-                .bind("load")
-                .bind(row)
-                .bind(1_700_000_000_000_000 + row)
-                .bind("approver")
-                .bind("reserve")
-                .bind("county/411081/training/quota")
-                .bind("county/411081/training/reserved")
-                .bind(100_000_i64)
-                .bind(10_000_000_000 - row)
-                .bind(row)
-                .bind(format!("funds/load/claims/{row}"))
-                .bind("")
-                .bind(0_i64)
-                .bind("sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")
-                .execute(&mut *tx)
-                .await
-                .unwrap();
-        }
-        tx.commit().await.unwrap();
-    }
-    rows as f64 / begun.elapsed().as_secs_f64()
-}
-
-/// Transactions per second that pgbench reports.
-fn pgbench(command: &str) -> f64 {
-    let mut words = command.split_whitespace();
-    let output = Command::new(words.next().unwrap()).args(words).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines()
-        .find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok())
-        .unwrap_or_else(|| panic!("pgbench: {text} {}", String::from_utf8_lossy(&output.stderr)))
-}
-
-#[tokio::main]
-async fn main() {
-    let mut options: HashMap<String, String> = HashMap::new();
-    let mut arguments = std::env::args().skip(1);
-    while let Some(name) = arguments.next() {
-        if name != "--bench" {
-            options.insert(name, arguments.next().unwrap_or_default());
-        }
-    }
-    let claims: u64 = options.get("--claims").map_or(20_000, |n| n.parse().unwrap());
-    let claims = claims.div_ceil(IN_A_MESSAGE) * IN_A_MESSAGE;
-    let directory = tempfile::tempdir_in(std::env::current_dir().unwrap()).unwrap();
-    let database = options
-        .get("--database")
-        .cloned()
-        .unwrap_or_else(|| format!("sqlite://{}?mode=rwc", directory.path().join("load.db").display()));
-    let (single, batched) = if database.starts_with("sqlite") {
-        let single = ("raw single-row commits", raw_sqlite(1, 5.0).await);
-        let batched = ("raw batched inserts", raw_sqlite(1_000, 5.0).await);
-        (single, batched)
-    } else {
-        let tps = pgbench(&options["--pgbench"]);
-        (
-            ("pgbench TPC-B, 32 clients", tps),
-            ("pgbench TPC-B, 32 clients", tps),
-        )
-    };
-    println!(
-        "{database_kind}: {} {:.0} /s; {} {:.0} /s",
-        single.0,
-        single.1,
-        batched.0,
-        batched.1,
-        database_kind = database.split(':').next().unwrap_or_default()
+async fn sqlite(size: Size) {
+    let directory = tempfile::tempdir().unwrap();
+    let commits = raw::single_row_commits(directory.path(), size.seconds).await;
+    let office = Office::open(&format!(
+        "sqlite://{}?mode=rwc",
+        directory.path().join("fund.db").display()
+    ))
+    .await;
+    let mut figures = measure(&office, size).await;
+    drop(office);
+    let (claims, approvals) = raw::batched(directory.path(), size.streamed, MESSAGE).await;
+    println!("\nSQLite\n");
+    heading();
+    let peer = "commits of one row, one connection";
+    figures.submitted.print("SubmitClaim, 64 callers", peer, commits);
+    figures.approved.print("ApproveClaim, 64 callers", peer, commits);
+    let (count, peer) = (figures.streamed, "the same rows, inserted raw");
+    print_streamed(
+        "SubmitClaims, one stream",
+        count,
+        figures.submit_stream,
+        peer,
+        claims,
     );
-    let server = Server::start(&database).await;
-    prepare(&server).await;
-    // Claims are numbered from 1 in the order they come in.
-    let first = 1..claims + 1;
-    submit_unary(&server, first.clone())
-        .await
-        .print("submit, 64 callers", single);
-    approve_unary(&server, first)
-        .await
-        .print("approve, 64 callers, one quota", single);
-    let second = claims + 1..2 * claims + 1;
-    submit_streamed(&server, second.clone())
-        .await
-        .print("submit, one stream", batched);
-    approve_streamed(&server, second)
-        .await
-        .print("approve, one stream, one quota", batched);
-    if let Some(sizes) = options.get("--growth") {
-        let mut done = 2 * claims;
-        for size in sizes.split(',').map(|size| size.parse::<u64>().unwrap()) {
-            while done < size {
-                let more = done + 1..(done + 10 * IN_A_MESSAGE + 1);
-                submit_streamed(&server, more.clone()).await;
-                approve_streamed(&server, more).await;
-                done += 10 * IN_A_MESSAGE;
+    print_streamed(
+        "ChangeClaims (approve), one stream",
+        count,
+        figures.approve_stream,
+        peer,
+        approvals,
+    );
+}
+
+async fn postgres(url: &str, tps: f64, size: Size) {
+    let office = Office::open(url).await;
+    let mut figures = measure(&office, size).await;
+    println!("\nPostgreSQL, one quota\n");
+    heading();
+    let peer = "pgbench TPC-B, 32 clients";
+    figures.submitted.print("SubmitClaim, 64 callers", peer, tps);
+    figures.approved.print("ApproveClaim, 64 callers", peer, tps);
+    let count = figures.streamed;
+    print_streamed(
+        "SubmitClaims, one stream",
+        count,
+        figures.submit_stream,
+        peer,
+        tps,
+    );
+    print_streamed(
+        "ChangeClaims (approve), one stream",
+        count,
+        figures.approve_stream,
+        peer,
+        tps,
+    );
+}
+
+/// What a posting costs with a longer and longer journal.
+async fn growth(url: &str, size: Size) {
+    /// Lines of a call that fills.
+    const FILL: usize = 10_000;
+    /// Lines of a call that is measured, and how many of them there are.
+    const LINES: usize = 500;
+    const CALLS: usize = 20;
+    let office = Office::open(url).await;
+    println!("\nGrowth\n");
+    println!("| entries | µs a posting, 500 in a call | ms a call with one, p50 |");
+    println!("|---:|---:|---:|");
+    let mut ledger = office.ledger("预算科").await;
+    let lines = |count: usize| -> Vec<pb::QuotaLine> {
+        (0..count)
+            .map(|at| pb::QuotaLine {
+                region: format!("regions/{REGION}"),
+                programme: format!("programmes/p{at}"),
+                payer: pb::Payer::City.into(),
+                amount: "0.01".to_owned(),
+            })
+            .collect()
+    };
+    // All accounts are there from the beginning, so that the length of the journal is all that grows.
+    let mut entries = 0;
+    for wanted in size.ledger {
+        let mut there = office.entries().await;
+        while there < *wanted {
+            // Forth, or back where it is there already.
+            let count = (wanted - there).clamp(1, FILL);
+            entries = office.assign(&mut ledger, lines(count), 0).await;
+            if entries < *wanted {
+                entries = office.assign(&mut ledger, lines(count), 1).await;
             }
-            let more = done + 1..done + 10 * IN_A_MESSAGE + 1;
-            submit_streamed(&server, more.clone()).await;
-            let measured = approve_streamed(&server, more).await;
-            done += 10 * IN_A_MESSAGE;
-            println!("{done:>9} entries: {:.1} us a posting", 1e6 / measured.rate);
+            there = entries;
         }
+        let begun = Instant::now();
+        for call in 0..CALLS {
+            entries = office.assign(&mut ledger, lines(LINES), call % 2).await;
+        }
+        let each = begun.elapsed().as_secs_f64() * 1e6 / (CALLS * LINES) as f64;
+        let mut single: Vec<Duration> = Vec::new();
+        for call in 0..200 {
+            let begun = Instant::now();
+            entries = office.assign(&mut ledger, lines(1), call % 2).await;
+            single.push(begun.elapsed());
+        }
+        single.sort_unstable();
+        println!(
+            "| {there} | {each:.1} | {:.2} |",
+            single[single.len() / 2].as_secs_f64() * 1e3
+        );
     }
+    assert!(entries > 0);
+    let begun = Instant::now();
+    office.verify().await;
+    println!(
+        "\nVerifyLedger reads {entries} entries in {:.1} s.",
+        begun.elapsed().as_secs_f64()
+    );
+    let _ = PROGRAMME;
+}
+
+fn main() {
+    let mut arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
+    let quick = arguments.iter().any(|word| word == "--quick");
+    arguments.retain(|word| word != "--quick");
+    let size = if quick { QUICK } else { FULL };
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        match words.as_slice() {
+            ["sqlite"] => sqlite(size).await,
+            ["postgres", url, tps] => postgres(url, tps.parse().unwrap(), size).await,
+            ["growth", url] => growth(url, size).await,
+            // cargo bench without more.
+            _ => sqlite(size).await,
+        }
+    });
 }

@@ -125,7 +125,7 @@ async fn nothing_acknowledged_is_lost_by_a_kill(world: World) {
         if kill % 10 != 9 {
             server.serving().await;
         }
-        tokio::time::sleep(Duration::from_millis(random.below(400))).await;
+        tokio::time::sleep(Duration::from_millis(random.below(600))).await;
         server.kill();
         server.start();
     }

@@ -1144,7 +1144,7 @@ struct Kept {
 }
 
 async fn the_books_are_the_models_after_every_step(world: World) {
-    let steps = setting("INCENTIVE_FUND_TEST_STEPS", 1_500);
+    let steps = setting("INCENTIVE_FUND_TEST_STEPS", 3_000);
     let seed = seed("model");
     let server = world.serve().await;
     let mut clients = Vec::new();
