@@ -410,6 +410,15 @@ async fn rotate_page(tx: &Tx, vault: &Vault, claims: &[Claim]) -> Result<u64, Er
     let rows: Vec<(&ClaimId, &Sealed)> = sealed.iter().map(|(id, sealed)| (id, sealed)).collect();
     tx.update_sealed(&rows).await?;
     super::disbursement::reseal_payees(tx, vault, &ids).await?;
+    let mut objections = tx.objections(&ids).await?;
+    objections.retain(|objection| objection.sealed.key != vault.sealing_key());
+    for objection in &mut objections {
+        let name = objection_name(&objection.claim, objection.number);
+        let said = vault.open(&name, &objection.sealed)?;
+        objection.sealed = vault.seal(&name, &said)?;
+    }
+    tx.store_objections(&objections.iter().collect::<Vec<_>>())
+        .await?;
     let rows: Vec<(&ClaimId, &[OnceKey])> = keys.iter().map(|(id, keys)| (id, keys.as_slice())).collect();
     tx.update_key_lists(&rows).await?;
     tx.delete_keys(&super::desk::key_rows(&old_keys)).await?;

@@ -13,6 +13,7 @@ mod bureau;
 mod cli;
 mod contention;
 mod crash;
+mod disbursement;
 mod errors;
 mod formulas;
 mod harness;
