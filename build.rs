@@ -26,6 +26,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         out.join("descriptors.bin"),
         protox::prost::Message::encode_to_vec(&descriptors),
     )?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        // In order, so that a message has one encoding: its digest tells a repeated request from another.
+        .btree_map(".")
+        .compile_fds(descriptors)?;
     Ok(())
 }

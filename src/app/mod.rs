@@ -15,8 +15,10 @@ mod issuing;
 pub mod ledger;
 pub mod policies;
 pub mod records;
+mod rotation;
 pub mod rules;
 pub mod statistics;
+mod submission;
 pub mod vault;
 
 use crate::domain::digest::Digest;

@@ -8,7 +8,7 @@ use crate::domain::error::Error;
 use crate::domain::subsidy::document::{MAX_BYTES, Text};
 use crate::grpc::pb;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -53,8 +53,8 @@ pub(super) async fn run(arguments: AssessArguments, mut client: Client) -> Resul
     output::text(&as_text(&assessment, arguments.language))
 }
 
-fn facts(arguments: &AssessArguments) -> Result<HashMap<String, String>, Failure> {
-    let mut facts = HashMap::new();
+fn facts(arguments: &AssessArguments) -> Result<BTreeMap<String, String>, Failure> {
+    let mut facts = BTreeMap::new();
     if let Some(file) = &arguments.facts {
         let bytes = files::read(file, MAX_BYTES)?;
         let wrong = |message: &str| Failure::usage(format!("{}: {message}", file.display()));

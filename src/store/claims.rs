@@ -388,6 +388,7 @@ impl Tx {
                  SELECT fund, claim, number, state, sealed, sealing_key, raised_by, raised_at, resolved_by, resolved_at, \
                  resolution FROM {rows} AS r WHERE true \
                  ON CONFLICT (fund, claim, number) DO UPDATE SET state = excluded.state, \
+                 sealed = excluded.sealed, sealing_key = excluded.sealing_key, \
                  resolved_by = excluded.resolved_by, resolved_at = excluded.resolved_at, \
                  resolution = excluded.resolution"
             )

@@ -9,6 +9,7 @@
 )]
 
 mod allocations;
+mod claims;
 mod cli;
 mod errors;
 mod formulas;

@@ -200,7 +200,7 @@ async fn create(
 
 fn purchase(region: &str, changes: &[(&str, &str)]) -> pb::AssessClaimRequest {
     let golden: Golden = toml::from_str(include_str!("../data/golden/subsidies.toml")).unwrap();
-    let mut facts: HashMap<String, String> = golden.bases["purchase"].clone().into_iter().collect();
+    let mut facts = golden.bases["purchase"].clone();
     for (code, text) in changes {
         facts.insert((*code).to_owned(), (*text).to_owned());
     }

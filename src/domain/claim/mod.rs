@@ -1,6 +1,7 @@
 //! Claims: their states, parts by payer, and the one transition function.
 
 mod claim;
+mod discreet;
 mod part;
 mod personal;
 mod state;
@@ -8,6 +9,7 @@ mod state;
 mod tests;
 
 pub use claim::{Claim, ClaimId, Notice, RETURN_BEYOND_PAID};
+pub use discreet::discreet;
 pub use part::{Part, PartState};
 pub use personal::{Payee, Person, Personal};
 pub use state::{Action, State};
