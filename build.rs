@@ -26,8 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         out.join("descriptors.bin"),
         protox::prost::Message::encode_to_vec(&descriptors),
     )?;
+    // Maps in the order of their keys, so that a message has one encoding: requests are compared by its digest.
     tonic_prost_build::configure()
-        // In order, so that a message has one encoding: its digest tells a repeated request from another.
         .btree_map(".")
         .compile_fds(descriptors)?;
     Ok(())

@@ -245,7 +245,7 @@ enum Work {
 /// What a call gets.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Reply {
-    One(Claim),
+    One(Box<Claim>),
     Many(Vec<Outcome>),
 }
 
@@ -259,7 +259,7 @@ impl Desk {
         command: Command,
     ) -> Result<Claim, Error> {
         match self.call(place, mutation, method, Work::One(command)).await? {
-            Reply::One(claim) => Ok(claim),
+            Reply::One(claim) => Ok(*claim),
             Reply::Many(_) => Err(Error::internal("a bulk answer to one command")),
         }
     }
@@ -407,7 +407,9 @@ async fn attempt_all(
             }
             let signed = clock::sign(caller);
             let reply = match &job.work {
-                Work::One(command) => sheet.carry_out(command, &signed).map(Reply::One),
+                Work::One(command) => sheet
+                    .carry_out(command, &signed)
+                    .map(|claim| Reply::One(Box::new(claim))),
                 Work::Many(commands) => sheet.rows(commands, &signed).map(Reply::Many),
             };
             if let Err(defect @ Error::Internal { .. }) = reply {
@@ -476,7 +478,7 @@ async fn answered_before(tx: &Tx, mutation: &Mutation, method: &str) -> Result<O
 /// The answer that a call with one command got before.
 pub(super) async fn answered_one(tx: &Tx, mutation: &Mutation, method: &str) -> Result<Option<Claim>, Error> {
     match answered_before(tx, mutation, method).await? {
-        Some(Reply::One(claim)) => Ok(Some(claim)),
+        Some(Reply::One(claim)) => Ok(Some(*claim)),
         _ => Ok(None),
     }
 }

@@ -90,6 +90,7 @@ async fn rotate_page(tx: &Tx, vault: &Vault, claims: &[Claim]) -> Result<u64, Er
     let rows: Vec<(&ClaimId, &Sealed)> = sealed.iter().map(|(id, sealed)| (id, sealed)).collect();
     tx.update_sealed(&rows).await?;
     super::disbursement::reseal_payees(tx, vault, &ids).await?;
+    super::disbursement::reseal_payees(tx, vault, &ids).await?;
     let rows: Vec<(&ClaimId, &[OnceKey])> = keys.iter().map(|(id, keys)| (id, keys.as_slice())).collect();
     tx.update_key_lists(&rows).await?;
     tx.delete_keys(&key_rows(&old_keys)).await?;

@@ -52,6 +52,9 @@ pub struct Lookup {
     pub hash: String,
 }
 
+/// A key's id and its bytes.
+type PlainKey = (String, Zeroizing<Vec<u8>>);
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyFile {
@@ -87,8 +90,8 @@ impl Vault {
         let plain_id = |id: &str| {
             (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         };
-        let read = |entries: Vec<KeyEntry>| -> Result<Vec<(String, Zeroizing<Vec<u8>>)>, Violation> {
-            let mut keys: Vec<(String, Zeroizing<Vec<u8>>)> = Vec::new();
+        let read = |entries: Vec<KeyEntry>| -> Result<Vec<PlainKey>, Violation> {
+            let mut keys: Vec<PlainKey> = Vec::new();
             for entry in entries {
                 let key = STANDARD.decode(entry.key.as_bytes()).map(Zeroizing::new);
                 let Some(key) = key.ok().filter(|key| key.len() == KEY_BYTES) else {

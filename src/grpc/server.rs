@@ -16,8 +16,8 @@ use crate::app::App;
 use crate::domain::error::Error;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
 use tower::util::MapResponseLayer;
 
@@ -93,13 +93,16 @@ pub async fn serve(
         }
         let _ = stopping.send(());
     };
+    // An answer is sent at once: held back for a fuller segment it would wait for the caller's delayed
+    // acknowledgement, some 40 ms.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = Server::builder()
         .timeout(limits.call_timeout)
         .max_concurrent_streams(limits.max_streams_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .layer(MapResponseLayer::new(with_details))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), announce);
+        .serve_with_incoming_shutdown(incoming, announce);
     let shutdown_timeout = limits.shutdown_timeout;
     let result = tokio::select! {
         result = server => result.map_err(Error::internal),

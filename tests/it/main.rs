@@ -9,13 +9,18 @@
 )]
 
 mod allocations;
+mod bureau;
 mod claims;
 mod cli;
+mod contention;
+mod crash;
+mod disbursement;
 mod errors;
 mod formulas;
 mod harness;
 mod idempotency;
 mod ledger;
+mod model;
 mod payment_files;
 mod properties;
 mod published;

@@ -136,7 +136,7 @@ fn written(batch: &Batch) -> Vec<u8> {
 }
 
 /// Holds a file against the schema that the Python package sepaxml ships.
-fn xmllint(file: &Path) -> Answer {
+pub fn xmllint(file: &Path) -> Answer {
     let schema = python(
         "tests/clients/schema_path.py",
         &["sepaxml", "schemas/pain.001.001.09.xsd"],

@@ -2,13 +2,11 @@
 //! databases.
 
 use crate::harness::{Client, Running, World, id, part_of, refused, region, regions_of, stories};
-use incentive_fund::app::App;
 use incentive_fund::domain::money::Money;
 use incentive_fund::domain::subsidy::{
     CheckedPolicy, CheckedProgramme, DeedTaxLaw, DeedTaxLawDocument, Facts, PolicyDocument,
     ProgrammeDocument, assess,
 };
-use incentive_fund::grpc::convert::assessment::assess_request;
 use incentive_fund::grpc::pb;
 use incentive_fund::shipped;
 use serde::Deserialize;
@@ -200,7 +198,7 @@ async fn create(
 
 fn purchase(region: &str, changes: &[(&str, &str)]) -> pb::AssessClaimRequest {
     let golden: Golden = toml::from_str(include_str!("../data/golden/subsidies.toml")).unwrap();
-    let mut facts = golden.bases["purchase"].clone();
+    let mut facts: BTreeMap<String, String> = golden.bases["purchase"].clone().into_iter().collect();
     for (code, text) in changes {
         facts.insert((*code).to_owned(), (*text).to_owned());
     }

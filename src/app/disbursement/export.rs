@@ -4,7 +4,8 @@
 //! account and one for each county's. Everything in a file was fixed at the release, but the accounts that
 //! pay, which are configured: as long as those stay, the bytes of each export are the same.
 
-use super::{App, BatchName, find, no_payment, open_payee};
+use super::release::open_payee;
+use super::{App, BatchName, find, no_payment};
 use crate::app::vault::Vault;
 use crate::domain::claim::{Claim, ClaimId};
 use crate::domain::disbursement::{Batch, BatchState, Payment};
@@ -18,6 +19,7 @@ use crate::domain::subsidy::ProgrammeDocument;
 use crate::payment::bank_table::{self, Encoding, Options};
 use crate::payment::pain001;
 use crate::store::Tx;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use time::Date;
 use zeroize::Zeroizing;
@@ -145,19 +147,17 @@ pub(super) async fn orders<'a>(
         let region = regions.get(id).ok_or_else(|| crate::app::desk::no_claim(id))?;
         let (own, debtor) = debtors.find(payment.payer, region)?;
         let key = (payment.payer, own);
-        if !orders.contains_key(&key) {
-            let order = BankOrder {
+        let order = match orders.entry(key) {
+            Entry::Occupied(order) => order.into_mut(),
+            Entry::Vacant(place) => place.insert(BankOrder {
                 id: order_id(ordinal, batch.number, payment.payer, own)?,
                 payer: payment.payer,
                 region: own,
                 debtor,
                 payments: Vec::new(),
-            };
-            orders.insert(key, order);
-        }
-        if let Some(order) = orders.get_mut(&key) {
-            order.payments.push(payment);
-        }
+            }),
+        };
+        order.payments.push(payment);
     }
     Ok(orders.into_values().collect())
 }

@@ -5,7 +5,10 @@
 //! already changes nothing, so that a file may be read again, also one whose first reading was cut short.
 
 use super::export::{orders, ordinal, parse_order_id};
-use super::{App, BatchLine, BatchName, find, lines, no_payment, open_payee};
+use super::lines::{BatchLine, lines};
+use super::release::open_payee;
+use super::words::without_personal_data;
+use super::{App, BatchName, find, no_payment};
 use crate::app::books::no_fund;
 use crate::app::desk::{Command, Outcome as DeskOutcome, Refusal};
 use crate::app::vault::Vault;
@@ -15,10 +18,8 @@ use crate::domain::claim::{ClaimId, Payee};
 use crate::domain::digest::Digest;
 use crate::domain::disbursement::{Answer, Batch, Payment, PaymentState};
 use crate::domain::error::{Bilingual, Error, Violation};
-use crate::domain::identity::mask_name;
 use crate::domain::money::Money;
 use crate::domain::payment::{BankResults, Outcome};
-use crate::domain::statistics::half_width;
 use crate::domain::subsidy::{format_date, parse_date};
 use crate::payment::results;
 use crate::store::Tx;
@@ -31,8 +32,6 @@ const CHUNK: usize = 1_000;
 const MAX_TRANSACTION: usize = 64;
 /// Longest reason, in characters.
 const MAX_REASON: usize = 1_000;
-/// A run of so many digits may be a number of an account or of a person.
-const TELLING_DIGITS: usize = 6;
 
 /// Which payments a file may be about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -444,37 +443,6 @@ async fn payees(tx: &Tx, vault: &Vault, said: &[Said]) -> Result<HashMap<String,
         .collect()
 }
 
-/// A bank's words without what is personal: the payee's name is masked, and runs of digits that may be a
-/// number of an account or of a person. Reasons are kept and shown in the clear.
-fn without_personal_data(words: &str, payee: &Payee) -> String {
-    let words = half_width(words);
-    let hidden = mask_name(&payee.name);
-    let words = words.replace(&half_width(&payee.name), &hidden);
-    let squeezed = |text: &str| text.split_whitespace().collect::<String>();
-    if squeezed(&words).contains(&squeezed(&payee.name)) {
-        // The name is there, with spaces in other places.
-        return "(not shown / 不显示)".to_owned();
-    }
-    let mut kept = String::with_capacity(words.len());
-    let mut run = String::new();
-    for character in words.chars().chain(['\n']) {
-        let digit = character.is_ascii_digit();
-        if digit || (!run.is_empty() && matches!(character, ' ' | '-' | '*')) {
-            run.push(character);
-            continue;
-        }
-        let digits = run.chars().filter(char::is_ascii_digit).count();
-        if digits >= TELLING_DIGITS {
-            kept.push_str("****");
-        } else {
-            kept.push_str(&run);
-        }
-        run.clear();
-        kept.push(character);
-    }
-    kept.trim().to_owned()
-}
-
 fn check_answer(answer: &Answer) -> Result<(), Vec<Violation>> {
     let mut faults = Vec::new();
     for (field, text, most) in [
@@ -513,26 +481,6 @@ fn check_answer(answer: &Answer) -> Result<(), Vec<Violation>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_of_a_bank_are_kept_without_what_is_personal() {
-        let payee = Payee {
-            name: "张三丰".to_owned(),
-            account: "6222021234567890123".to_owned(),
-            ..Payee::default()
-        };
-        for (words, kept) in [
-            ("户名与账号不符", "户名与账号不符"),
-            ("户名张三丰与账号不符", "户名张**与账号不符"),
-            ("账号6222021234567890123不存在", "账号****不存在"),
-            ("账号 6222 0212 3456 7890 123 不存在", "账号 ****不存在"),
-            ("６２２２０２１２３４５６ 有误", "****有误"),
-            ("代码 4051", "代码 4051"),
-            ("户名 张 三丰 有误", "(not shown / 不显示)"),
-        ] {
-            assert_eq!(without_personal_data(words, &payee), kept, "{words}");
-        }
-    }
 
     #[test]
     fn parts_of_a_mutation_have_ids_that_follow_from_its_own() {

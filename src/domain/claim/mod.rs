@@ -1,15 +1,15 @@
 //! Claims: their states, parts by payer, and the one transition function.
 
-mod claim;
 mod discreet;
 mod part;
 mod personal;
+mod record;
 mod state;
 #[cfg(test)]
 mod tests;
 
-pub use claim::{Claim, ClaimId, Notice, RETURN_BEYOND_PAID};
 pub use discreet::discreet;
 pub use part::{Part, PartState};
 pub use personal::{Payee, Person, Personal};
+pub use record::{Claim, ClaimId, Notice, RETURN_BEYOND_PAID};
 pub use state::{Action, State};

@@ -93,8 +93,9 @@ impl Personal {
             });
         }
         let phone = half_width(self.phone.trim());
-        let plausible = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | ' ');
-        if !phone.is_empty() && !((5..=20).contains(&phone.len()) && phone.chars().all(plausible)) {
+        let dialled = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | ' ');
+        let plausible = (5..=20).contains(&phone.len()) && phone.chars().all(dialled);
+        if !(phone.is_empty() || plausible) {
             faults.add(|| {
                 Violation::new(
                     "phone",

@@ -1,27 +1,11 @@
 //! hledger, which knows nothing of this program, on the journals that it exports.
 
 use super::{line, office, own};
+use crate::bureau::{hledger, hledger_balances};
 use crate::harness::{World, stories};
 use std::collections::BTreeMap;
-use std::process::Command;
 
 stories!(hledger_agrees_with_our_balances);
-
-/// Runs hledger, which scripts/test installs.
-fn hledger(file: &std::path::Path, arguments: &[&str]) -> (bool, String, String) {
-    let output = Command::new("hledger")
-        .arg("-f")
-        .arg(file)
-        .args(arguments)
-        .env("LC_ALL", "C.UTF-8")
-        .output()
-        .expect("hledger in PATH; scripts/test installs it");
-    (
-        output.status.success(),
-        String::from_utf8_lossy(&output.stdout).into_owned(),
-        String::from_utf8_lossy(&output.stderr).into_owned(),
-    )
-}
 
 async fn hledger_agrees_with_our_balances(world: World) {
     let (server, mut maker, mut checker, _) = office(&world).await;
@@ -46,18 +30,7 @@ async fn hledger_agrees_with_our_balances(world: World) {
     let file = directory.path().join("f.journal");
     let journal = maker.journal("f").await;
     std::fs::write(&file, &journal).unwrap();
-    let (fine, _, said) = hledger(&file, &["check", "--strict", "ordereddates"]);
-    assert!(fine, "{said}");
-    let (_, csv, _) = hledger(&file, &["balance", "--flat", "--no-total", "-O", "csv"]);
-    let theirs: BTreeMap<String, String> = csv
-        .lines()
-        .skip(1)
-        .map(|line| {
-            let (account, amount) = line.split_once("\",\"").unwrap();
-            let amount = amount.trim_end_matches('"').trim_end_matches(" CNY");
-            (account.trim_start_matches('"').to_owned(), amount.to_owned())
-        })
-        .collect();
+    let theirs = hledger_balances(&file);
     let ours: BTreeMap<String, String> = (maker.balances("f", 0).await.into_iter())
         .filter(|(_, amount)| amount != "0.00")
         .map(|(account, amount)| {
