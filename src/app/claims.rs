@@ -1,22 +1,19 @@
 //! Claims: hand in, decide, and everything after, one by one and in bulk.
 
 use super::books::OpenBooks;
-use super::desk::{
-    Command, Outcome, Refusal, Submission, answered_many, answered_one, no_claim, objection_name,
-};
+use super::desk::{Command, Outcome, Refusal, answered_many, answered_one, no_claim, objection_name};
 use super::policies::compile;
-use super::records::{Change, ClaimFilter, ClaimMaterial, Objection, OnceKey};
-use super::rules::{AssessRequest, Assessed};
+use super::records::{Change, ClaimFilter, ClaimMaterial, Objection};
+use super::rules::AssessRequest;
+use super::submission::prepare;
 use super::vault::{Sealed, Vault};
 use super::{App, Mutation, clock};
 use crate::domain::allocation::FundId;
 use crate::domain::claim::{Claim, ClaimId, Payee, Personal, State};
 use crate::domain::disbursement::{Answer, Payment};
-use crate::domain::error::{Bilingual, Error, Violation};
+use crate::domain::error::{Error, Violation};
 use crate::domain::money::Money;
-use crate::domain::payer::Payer;
 use crate::domain::region::RegionCode;
-use crate::domain::subsidy::programme::Once;
 use crate::domain::subsidy::{Assessment, DeedTaxLaw, DeedTaxLawDocument, Facts, ProgrammeCode, assess};
 use crate::store::Tx;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -66,8 +63,7 @@ impl App {
         let vault = self.vault()?;
         let regions = BTreeSet::from([input.assess.region.clone()]);
         let reading = self.readings.of(self.store(), &self.rules, regions).await?;
-        let assessed = reading.assess(&input.assess);
-        let submission = match assessed.and_then(|assessed| prepare(vault, input, &assessed)) {
+        let submission = match reading.prepare(vault, input) {
             Ok(submission) => submission,
             Err(refused) => {
                 // What was answered stays answered, whatever the rules are by now.
@@ -111,10 +107,7 @@ impl App {
                     paths.insert(region.clone(), tx.region_path(region).await?);
                 }
                 let path = paths.get(region).map(Vec::as_slice).unwrap_or_default();
-                let prepared = rules
-                    .assess(path, &input.assess)
-                    .and_then(|assessed| prepare(vault, input, &assessed));
-                commands.push(match prepared {
+                commands.push(match prepare(&rules, vault, path, input) {
                     Ok(submission) => Ok(Command::Submit(Box::new(submission))),
                     Err(defect @ Error::Internal { .. }) => return Err(defect),
                     Err(refused) => Err(Refusal::from(&refused)),
@@ -341,107 +334,6 @@ impl App {
             .map(Zeroizing::new)
             .map_err(Error::internal)
     }
-
-    /// Seals the personal data of claims anew under the keys in use, a page at a time, and says how many
-    /// claims were changed. It may run while the service does, and may be stopped and begun again.
-    pub async fn rotate_keys(&self, fund: &FundId) -> Result<u64, Error> {
-        const PAGE: u64 = 500;
-        let vault = self.vault()?;
-        let (mut after, mut changed) = (0, 0);
-        loop {
-            let (last, page) = crate::store::retrying(|| async {
-                let tx = self.store().begin_posting().await?;
-                // Nobody changes these claims meanwhile.
-                tx.fund_heads(std::slice::from_ref(fund)).await?;
-                let claims = tx.list_claims(fund, &ClaimFilter::default(), after, PAGE).await?;
-                let last = claims.last().map(|claim| claim.id.number);
-                let changed = rotate_page(&tx, vault, &claims).await?;
-                tx.commit().await?;
-                Ok((last, changed))
-            })
-            .await?;
-            changed += page;
-            match last {
-                Some(last) => after = last,
-                None => return Ok(changed),
-            }
-        }
-    }
-}
-
-async fn rotate_page(tx: &Tx, vault: &Vault, claims: &[Claim]) -> Result<u64, Error> {
-    let ids: Vec<&ClaimId> = claims.iter().map(|claim| &claim.id).collect();
-    let programmes: HashMap<&ClaimId, &Claim> = claims.iter().map(|claim| (&claim.id, claim)).collect();
-    let (mut sealed, mut keys) = (Vec::new(), Vec::new());
-    let (mut old_keys, mut new_keys) = (Vec::new(), Vec::new());
-    for (id, material) in tx.claim_material(&ids).await? {
-        let hashed_anew = material
-            .keys
-            .iter()
-            .any(|key| key.lookup_key != vault.lookup_key());
-        if material.sealed.key == vault.sealing_key() && !hashed_anew {
-            continue;
-        }
-        let personal = open(vault, &id, &material.sealed)?;
-        sealed.push((id.clone(), vault.seal(&id.to_string(), &sealable(&personal)?)?));
-        if !hashed_anew {
-            continue;
-        }
-        let claim = programmes.get(&id).ok_or_else(|| no_claim(&id))?;
-        let renewed: Vec<OnceKey> = (material.keys.iter())
-            .map(|key| renew(vault, &personal, key))
-            .collect::<Result<_, _>>()?;
-        if claim.state.holds_keys() {
-            let programme = &claim.programme;
-            old_keys.extend(
-                material
-                    .keys
-                    .iter()
-                    .map(|key| (id.clone(), programme.clone(), key.clone())),
-            );
-            new_keys.extend(
-                renewed
-                    .iter()
-                    .map(|key| (id.clone(), programme.clone(), key.clone())),
-            );
-        }
-        keys.push((id, renewed));
-    }
-    let rows: Vec<(&ClaimId, &Sealed)> = sealed.iter().map(|(id, sealed)| (id, sealed)).collect();
-    tx.update_sealed(&rows).await?;
-    super::disbursement::reseal_payees(tx, vault, &ids).await?;
-    let mut objections = tx.objections(&ids).await?;
-    objections.retain(|objection| objection.sealed.key != vault.sealing_key());
-    for objection in &mut objections {
-        let name = objection_name(&objection.claim, objection.number);
-        let said = vault.open(&name, &objection.sealed)?;
-        objection.sealed = vault.seal(&name, &said)?;
-    }
-    tx.store_objections(&objections.iter().collect::<Vec<_>>())
-        .await?;
-    let rows: Vec<(&ClaimId, &[OnceKey])> = keys.iter().map(|(id, keys)| (id, keys.as_slice())).collect();
-    tx.update_key_lists(&rows).await?;
-    tx.delete_keys(&super::desk::key_rows(&old_keys)).await?;
-    tx.insert_keys(&super::desk::key_rows(&new_keys)).await?;
-    Ok(sealed.len() as u64)
-}
-
-/// The same key hashed with the key in use: the value is the one that the old hash is of.
-fn renew(vault: &Vault, personal: &Personal, key: &OnceKey) -> Result<OnceKey, Error> {
-    use crate::domain::subsidy::programme::OnceBy;
-    let values = [OnceBy::Household, OnceBy::Home, OnceBy::Payee].map(|by| personal.values(by));
-    values
-        .iter()
-        .flatten()
-        .map(|value| vault.lookups(&key.kind, value))
-        .find(|lookups| lookups.iter().any(|lookup| lookup.hash == key.hash))
-        .and_then(|lookups| lookups.into_iter().next())
-        .map(|lookup| OnceKey {
-            kind: key.kind.clone(),
-            hash: lookup.hash,
-            lookup_key: lookup.key,
-        })
-        .ok_or_else(|| Error::internal(format!("the key file lacks the lookup key {}", key.lookup_key)))
 }
 
 async fn find(tx: &Tx, id: &ClaimId) -> Result<(Claim, ClaimMaterial), Error> {
@@ -458,120 +350,11 @@ pub(super) fn open(vault: &Vault, id: &ClaimId, sealed: &Sealed) -> Result<Perso
         .map_err(|_| Error::internal(format!("what is sealed for {id} is not personal data")))
 }
 
-fn sealable(personal: &Personal) -> Result<Zeroizing<Vec<u8>>, Error> {
+/// Personal data as it is sealed.
+pub(super) fn sealable(personal: &Personal) -> Result<Zeroizing<Vec<u8>>, Error> {
     serde_json::to_vec(personal)
         .map(Zeroizing::new)
         .map_err(Error::internal)
-}
-
-/// An assessed claim, ready to be handed in.
-fn prepare(vault: &Vault, input: ClaimInput, assessed: &Assessed) -> Result<Submission, Error> {
-    let Assessed {
-        policy,
-        facts,
-        assessment,
-    } = assessed;
-    let ClaimInput {
-        fund,
-        assess: AssessRequest {
-            region, documents, ..
-        },
-        personal,
-    } = input;
-    check_entitled(assessment)?;
-    let programme = &policy.programme;
-    let personal = personal.check(&programme.once, programme.payee)?;
-    let keys = programme
-        .once
-        .iter()
-        .flat_map(|once| once_keys(vault, &personal, facts, once))
-        .collect();
-    Ok(Submission {
-        fund,
-        region,
-        programme: programme.code.clone(),
-        policy: (policy.id.to_string(), policy.revision),
-        law_revision: law_revision(assessment),
-        parts: vec![(Payer::City, assessment.city), (Payer::County, assessment.county)],
-        notice_days: assessment.notice_days,
-        facts: facts.canonical(),
-        documents,
-        keys,
-        masked_name: personal.masked_name(),
-        masked_id: personal.masked_id(),
-        personal: sealable(&personal)?,
-    })
-}
-
-/// For each value by which it is given once, the hashes under every key.
-fn once_keys(vault: &Vault, personal: &Personal, facts: &Facts, once: &Once) -> Vec<Vec<OnceKey>> {
-    let within = facts.within(once);
-    let kind = match within.as_str() {
-        "" => once.by.code().to_owned(),
-        within => format!("{} {within}", once.by.code()),
-    };
-    let key = |value: &&str| {
-        let lookups = vault.lookups(&kind, value).into_iter();
-        lookups
-            .map(|lookup| OnceKey {
-                kind: kind.clone(),
-                hash: lookup.hash,
-                lookup_key: lookup.key,
-            })
-            .collect()
-    };
-    personal.values(once.by).iter().map(key).collect()
-}
-
-/// The revision of the deed-tax law that an assessment used; 0 where it used none.
-fn law_revision(assessment: &Assessment) -> u32 {
-    let law = assessment.deed_tax.as_ref().map(|tax| tax.law.as_str());
-    law.and_then(|law| law.split(':').next()?.parse().ok())
-        .unwrap_or(0)
-}
-
-fn check_entitled(assessment: &Assessment) -> Result<(), Error> {
-    let refuse = |reason, en: String, zh: String| {
-        Err(Error::State {
-            name: format!("policies/{}", assessment.policy.id),
-            reason,
-            message: Bilingual::new(en, zh),
-        })
-    };
-    if !assessment.eligible {
-        let failed = assessment.clauses.iter().filter(|clause| !clause.passed);
-        let (en, zh): (Vec<_>, Vec<_>) = failed
-            .map(|clause| {
-                (
-                    format!("{} ({})", clause.id, clause.reason.en),
-                    format!("{}({})", clause.text.zh, clause.reason.zh),
-                )
-            })
-            .unzip();
-        return refuse(
-            "NOT_ELIGIBLE",
-            format!("not eligible: {}", en.join("; ")),
-            format!("不符合条件:{}", zh.join(";")),
-        );
-    }
-    if !assessment.documents_missing.is_empty() {
-        let missing = || assessment.documents_missing.iter();
-        let en: Vec<&str> = missing().map(|label| label.code.as_str()).collect();
-        let zh: Vec<&str> = missing().map(|label| label.zh.as_str()).collect();
-        return refuse(
-            "DOCUMENTS_MISSING",
-            format!("documents are missing: {}", en.join(", ")),
-            format!("缺少材料:{}", zh.join("、")),
-        );
-    }
-    if assessment.amount <= Money::ZERO {
-        return refuse(
-            "NOTHING_DUE",
-            "the entitlement is 0.00".to_owned(),
-            "核定金额为 0.00".to_owned(),
-        );
-    }
-    Ok(())
 }
 
 fn check_count(count: usize) -> Result<(), Error> {

@@ -862,6 +862,17 @@ impl<'a> Sheet<'a> {
             held.claim.programme.clone(),
         );
         let before = self.waiting.get(&place).copied().unwrap_or(0);
+        if held.claim.state == State::Approved {
+            // Bound here, it would overtake those before it.
+            return Err(Error::State {
+                name: id.to_string(),
+                reason: "CLAIM_WAITING",
+                message: Bilingual::new(
+                    format!("{id} is approved and waits for quota: it leaves the waiting list in its turn"),
+                    format!("{id} 已批准,正在等候指标,须按等候名单的顺序冻结指标"),
+                ),
+            });
+        }
         let queues = before > 0 && held.claim.state == State::Submitted;
         if !queues {
             let today = clock::today()?;
@@ -877,14 +888,7 @@ impl<'a> Sheet<'a> {
                     reason: "QUOTA_EXCEEDED",
                     ..
                 }) if wait => {}
-                decided => {
-                    if decided.is_ok()
-                        && let Some(waiting) = self.waiting.get_mut(&place)
-                    {
-                        *waiting = waiting.saturating_sub(1);
-                    }
-                    return decided;
-                }
+                decided => return decided,
             }
         } else if !wait {
             return Err(Error::State {
@@ -899,12 +903,10 @@ impl<'a> Sheet<'a> {
             });
         }
         let rank = self.books.fund(&id.fund)?.head.changes + 1;
-        let claim = self.change(id, etag, signed, |claim| {
+        self.change(id, etag, signed, |claim| {
             claim.wait(signed.clone(), rank)?;
             Ok((Vec::new(), "claim.waiting", String::new()))
-        })?;
-        *self.waiting.entry(place).or_insert(0) += 1;
-        Ok(claim)
+        })
     }
 
     fn object(&mut self, id: &ClaimId, said: &str, signed: &Signature) -> Result<Claim, Error> {
@@ -1060,7 +1062,20 @@ impl<'a> Sheet<'a> {
                 self.new_keys.retain(|(of, _, new)| of != id || new != key);
             }
         }
+        let (waited, waits) = (
+            held.claim.state == State::Approved,
+            claim.state == State::Approved,
+        );
         held.claim = claim.clone();
+        if waited != waits {
+            let place = (id.fund.clone(), claim.region.clone(), claim.programme.clone());
+            let waiting = self.waiting.entry(place).or_insert(0);
+            *waiting = if waits {
+                *waiting + 1
+            } else {
+                waiting.saturating_sub(1)
+            };
+        }
         Ok(claim)
     }
 }
@@ -1171,6 +1186,7 @@ fn kind_zh(kind: &str) -> &str {
         "household" => "家庭",
         "home" => "住房",
         "person" => "人员",
+        "payee" => "收款账户",
         _ => kind,
     }
 }

@@ -16,8 +16,10 @@ pub mod ledger;
 pub mod policies;
 mod readings;
 pub mod records;
+mod rotation;
 pub mod rules;
 pub mod statistics;
+mod submission;
 pub mod vault;
 
 use crate::domain::digest::Digest;

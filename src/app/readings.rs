@@ -3,7 +3,11 @@
 //! Callers queue here with their regions. Whatever has come in while one reading was under way shares the
 //! next, which so began after each of its callers came: each sees all that was committed before it called.
 
-use super::rules::{AssessRequest, Assessed, Rules, RulesCache};
+use super::claims::ClaimInput;
+use super::desk::Submission;
+use super::rules::{Rules, RulesCache};
+use super::submission;
+use super::vault::Vault;
 use crate::domain::error::Error;
 use crate::domain::region::RegionCode;
 use crate::store::Store;
@@ -21,10 +25,10 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Assesses a claim in one of the regions.
-    pub(super) fn assess(&self, request: &AssessRequest) -> Result<Assessed, Error> {
-        let path = self.paths.get(&request.region).map(Vec::as_slice);
-        self.rules.assess(path.unwrap_or_default(), request)
+    /// Checks and assesses a claim in one of the regions.
+    pub(super) fn prepare(&self, vault: &Vault, input: ClaimInput) -> Result<Submission, Error> {
+        let path = self.paths.get(&input.assess.region).map(Vec::as_slice);
+        submission::prepare(&self.rules, vault, path.unwrap_or_default(), input)
     }
 }
 

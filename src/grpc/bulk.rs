@@ -16,7 +16,8 @@ const AHEAD: usize = 8;
 pub(super) type Answers<A> = ReceiverStream<Result<A, Status>>;
 
 /// Answers each message of `incoming` with what `work` makes of it, in order. The first failure ends the
-/// stream; what was begun is carried to its end even when the caller goes away.
+/// stream, and so does the server when it stops; what was begun is carried to its end, even when the caller
+/// goes away.
 pub(super) fn answer_each<M, A, F, Fut>(gate: Gate, mut incoming: Streaming<M>, work: F) -> Answers<A>
 where
     M: Send + 'static,
@@ -31,7 +32,11 @@ where
         loop {
             // A place in the queue first: so many messages are in memory, and no more.
             let Ok(place) = begun.reserve().await else { return };
-            match incoming.message().await {
+            let message = tokio::select! {
+                message = incoming.message() => message,
+                stopped = spawner.stopped() => Err(stopped),
+            };
+            match message {
                 Ok(Some(message)) => place.send(Ok(spawner.spawn(work(message)))),
                 Ok(None) => return,
                 Err(broken) => return place.send(Err(broken)),

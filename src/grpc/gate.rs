@@ -205,6 +205,12 @@ impl Gate {
         self.begun.spawn(tracing::Instrument::instrument(work, span))
     }
 
+    /// Waits until the server stops, and gives what streams that are open then end with.
+    pub(super) async fn stopped(&self) -> Status {
+        self.stopping.cancelled().await;
+        stopped()
+    }
+
     /// How one message of a stream is to be carried out, and the message without its request id.
     pub(super) fn streamed<M: MutationMessage>(caller: &Principal, mut message: M) -> (Mutation, M) {
         let request_id = message.take_request_id();

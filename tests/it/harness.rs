@@ -190,13 +190,41 @@ impl World {
     }
 
     pub async fn serve_within(&self, limits: Limits) -> Running {
-        let store = self.store().await;
+        self.serve_with(limits, Some(self.vault.clone())).await
+    }
+
+    /// A server that nobody has given keys for personal data.
+    pub async fn serve_without_keys(&self) -> Running {
+        self.serve_with(limits(), None).await
+    }
+
+    /// Which database it is.
+    pub fn engine(&self) -> Engine {
+        if self.url.starts_with("sqlite") {
+            Engine::Sqlite
+        } else {
+            Engine::Postgres
+        }
+    }
+
+    async fn serve_with(&self, limits: Limits, vault: Option<Vault>) -> Running {
+        let store = Store::connect(&StoreOptions {
+            url: self.url.clone(),
+            max_connections: 8,
+            acquire_timeout: Duration::from_secs(30),
+            statement_log: false,
+        })
+        .await
+        .unwrap();
+        store.migrate().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = App::new(store.clone())
-            .with_vault(self.vault.clone())
-            .with_debtors(debtors());
+        let app = App::new(store.clone()).with_debtors(debtors());
+        let app = match vault {
+            Some(vault) => app.with_vault(vault),
+            None => app,
+        };
         let task = tokio::spawn(async move {
             serve(app, listener, limits, async {
                 // Also where the story has dropped its end.

@@ -10,6 +10,7 @@
 
 mod allocations;
 mod bureau;
+mod claims;
 mod cli;
 mod contention;
 mod crash;

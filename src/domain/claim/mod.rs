@@ -1,5 +1,6 @@
 //! Claims: their states, parts by payer, and the one transition function.
 
+mod discreet;
 mod part;
 mod personal;
 mod record;
@@ -7,6 +8,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use discreet::discreet;
 pub use part::{Part, PartState};
 pub use personal::{Payee, Person, Personal};
 pub use record::{Claim, ClaimId, Notice, RETURN_BEYOND_PAID};

@@ -20,15 +20,21 @@ const SHOWN: usize = 4;
 pub struct BankCode(String);
 
 impl BankCode {
-    /// Reads a code.
+    /// Reads a code. The error does not repeat it: it may be an account number in the wrong place.
     pub fn parse(field: impl Into<String>, text: &str) -> Result<Self, Violation> {
         let digits = half_width(text.trim());
         if digits.len() == BANK_CODE_DIGITS && check_digit_is_right(&digits) {
             return Ok(Self(digits));
         }
+        let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let found = match digits.chars().count() {
+            0 => "(empty)".to_owned(),
+            BANK_CODE_DIGITS if plain => "a wrong check digit / 校验码不符".to_owned(),
+            length => format!("{length} characters / {length} 个字符"),
+        };
         Err(Violation::new(
             field,
-            text,
+            found,
             "a CNAPS bank code of 12 digits whose check digit is right, such as 102100099996",
             "12 位且校验码正确的支付系统行号(联行号),如 102100099996",
         ))

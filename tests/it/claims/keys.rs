@@ -1,0 +1,141 @@
+//! Keys are changed while claims lie sealed under the old ones.
+
+use super::setup::{claim, home, message, ready};
+use crate::harness::{World, inner, refused, stories};
+use incentive_fund::app::App;
+use incentive_fund::app::vault::Vault;
+use incentive_fund::domain::allocation::FundId;
+use incentive_fund::grpc::pb;
+use incentive_fund::store::{Store, StoreOptions};
+use std::time::Duration;
+
+stories!(
+    keys_are_changed_and_nothing_is_lost,
+    keys_are_changed_while_claims_come_in,
+);
+
+/// The whole of a new key file, and the part of it that is new.
+fn renewed(old: &str, id: &str) -> (String, String) {
+    let alone = Vault::generate(id, None).unwrap().to_string();
+    let joined = format!("{alone}\n{old}");
+    // TOML allows a table of an array anywhere: the new keys stand first.
+    (joined, alone)
+}
+
+async fn app(world: &World) -> App {
+    let store = Store::connect(&StoreOptions {
+        url: world.url.clone(),
+        max_connections: 4,
+        acquire_timeout: Duration::from_secs(30),
+        statement_log: false,
+    })
+    .await
+    .unwrap();
+    App::new(store).with_vault(world.vault.clone())
+}
+
+fn fund() -> FundId {
+    FundId::parse("fund", "f").unwrap()
+}
+
+async fn keys_are_changed_and_nothing_is_lost(mut world: World) {
+    let old = Vault::generate("2026", None).unwrap().to_string();
+    let (both, new) = renewed(&old, "2027");
+    world.vault = Vault::parse(&old).unwrap();
+    let (server, mut clerk, mut chief) = ready(&world, "100000", "100000").await;
+    let first = clerk.submit(claim(1)).await.unwrap().name;
+    chief.approve_claim(&first).await.unwrap();
+    clerk.object_to(&first, "令狐试例贰已有住房").await.unwrap();
+    let ended = clerk.submit(claim(2)).await.unwrap().name;
+    clerk.withdraw_claim(&ended).await.unwrap();
+    server.stop().await;
+
+    // Old claims are found under their old keys, and new ones get new keys.
+    world.vault = Vault::parse(&both).unwrap();
+    let server = world.serve().await;
+    let mut clerk = server.client("经办人").await;
+    let mut same_home = claim(3);
+    same_home.home = home(1);
+    for input in [claim(1), same_home] {
+        assert_eq!(refused(clerk.submit(input).await).reason, "ALREADY_SUBSIDISED");
+    }
+    clerk.submit(claim(2)).await.unwrap();
+    let detail = clerk.claim(&first).await;
+
+    let app = app(&world).await;
+    assert_eq!(
+        app.rotate_keys(&fund()).await.unwrap(),
+        2,
+        "the two of the old key"
+    );
+    assert_eq!(app.rotate_keys(&fund()).await.unwrap(), 0);
+    for input in [claim(1), claim(2)] {
+        assert_eq!(refused(clerk.submit(input).await).reason, "ALREADY_SUBSIDISED");
+    }
+    server.stop().await;
+
+    // The old key is needed for nothing any more.
+    world.vault = Vault::parse(&new).unwrap();
+    let server = world.serve().await;
+    let (mut clerk, mut chief) = (server.client("经办人").await, server.client("审批人").await);
+    for input in [claim(1), claim(2)] {
+        assert_eq!(refused(clerk.submit(input).await).reason, "ALREADY_SUBSIDISED");
+    }
+    assert_eq!(clerk.claim(&first).await, detail);
+    let objection = pb::GetObjectionRequest {
+        name: format!("{first}/objections/1"),
+    };
+    let text = inner(clerk.subsidies.get_objection(objection).await).text;
+    assert_eq!(text, "令狐试例贰已有住房");
+    // An end frees what was hashed anew.
+    chief
+        .resolve(&format!("{first}/objections/1"), true)
+        .await
+        .unwrap();
+    clerk.submit(claim(1)).await.unwrap();
+    clerk.verifies("f").await;
+    server.stop().await;
+}
+
+async fn keys_are_changed_while_claims_come_in(mut world: World) {
+    let old = Vault::generate("2026", None).unwrap().to_string();
+    let (both, new) = renewed(&old, "2027");
+    world.vault = Vault::parse(&old).unwrap();
+    let (server, mut clerk, _) = ready(&world, "100000", "100000").await;
+    clerk
+        .submit_all(vec![message((0..600).map(claim).collect())])
+        .await
+        .unwrap();
+    server.stop().await;
+    world.vault = Vault::parse(&both).unwrap();
+    let server = world.serve().await;
+    let mut clerk = server.client("经办人").await;
+    let app = app(&world).await;
+    let rotating = tokio::spawn(async move { app.rotate_keys(&fund()).await });
+    let messages: Vec<_> = (0..6)
+        .map(|at| message((at * 200..at * 200 + 200).map(claim).collect()))
+        .collect();
+    let answers = clerk.submit_all(messages).await.unwrap();
+    let taken = answers
+        .iter()
+        .flat_map(|answer| &answer.outcomes)
+        .filter(|outcome| outcome.reason.is_empty())
+        .count();
+    assert_eq!(taken, 600, "those that were there are refused, the others taken");
+    assert_eq!(rotating.await.unwrap().unwrap(), 600);
+    server.stop().await;
+    world.vault = Vault::parse(&new).unwrap();
+    let server = world.serve().await;
+    let mut clerk = server.client("经办人").await;
+    let answers = clerk
+        .submit_all(vec![message((0..1_000).map(claim).collect())])
+        .await
+        .unwrap();
+    assert!(
+        answers[0]
+            .outcomes
+            .iter()
+            .all(|outcome| outcome.reason == "ALREADY_SUBSIDISED")
+    );
+    server.stop().await;
+}
