@@ -46,11 +46,16 @@ pub(super) async fn run(arguments: AssessArguments, mut client: Client) -> Resul
     };
     let response = client.subsidies.assess_claim(request).await?.into_inner();
     let assessment = response.assessment.unwrap_or_default();
-    if arguments.json {
-        let text = serde_json::to_string_pretty(&as_json(&assessment)).map_err(Error::internal)?;
+    print(&assessment, arguments.language, arguments.json)
+}
+
+/// Prints an assessment for people, or as JSON.
+pub(super) fn print(assessment: &pb::Assessment, language: Language, json: bool) -> Result<(), Failure> {
+    if json {
+        let text = serde_json::to_string_pretty(&as_json(assessment)).map_err(Error::internal)?;
         return output::text(&format!("{text}\n"));
     }
-    output::text(&as_text(&assessment, arguments.language))
+    output::text(&as_text(assessment, language))
 }
 
 fn facts(arguments: &AssessArguments) -> Result<BTreeMap<String, String>, Failure> {

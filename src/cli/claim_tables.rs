@@ -120,7 +120,11 @@ pub(super) fn notices(claims: &[pb::Claim]) -> Result<Table, Failure> {
 }
 
 /// What became of claims in bulk, a line each.
-pub(super) fn outcomes(names: &[String], outcomes: &[pb::ClaimOutcome], dry_run: bool) -> Result<Table, Failure> {
+pub(super) fn outcomes(
+    names: &[String],
+    outcomes: &[pb::ClaimOutcome],
+    dry_run: bool,
+) -> Result<Table, Failure> {
     let mut rows = Vec::with_capacity(outcomes.len());
     for (name, outcome) in names.iter().zip(outcomes) {
         let message = outcome.message.clone().unwrap_or_default();

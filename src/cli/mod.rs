@@ -5,6 +5,10 @@ mod assess;
 mod batch;
 mod batch_tables;
 mod claim;
+mod claim_change;
+mod claim_file;
+mod claim_import;
+mod claim_tables;
 mod client;
 mod explain;
 mod files;
@@ -85,10 +89,10 @@ enum Command {
         #[command(subcommand)]
         command: policy::PolicyCommand,
     },
-    /// Assesses claims
+    /// Assesses claims, hands them in, decides on them, shows them
     Claim {
         #[command(subcommand)]
-        command: claim::ClaimCommand,
+        command: Box<claim::ClaimCommand>,
     },
     /// Computes an allocation, prints it, and keeps it as a draft
     Allocate(Box<allocate::AllocateArguments>),
@@ -153,7 +157,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Import { command } => import::run(command, connect().await?).await,
         Command::Formula { command } => formula::run(command, connect().await?).await,
         Command::Policy { command } => policy::run(command, connect().await?).await,
-        Command::Claim { command } => claim::run(command, connect().await?).await,
+        Command::Claim { command } => claim::run(*command, connect().await?).await,
         Command::Allocate(arguments) => allocate::run(*arguments, connect().await?).await,
         Command::Explain(arguments) => explain::run(arguments, connect().await?).await,
         Command::Runs { command } => runs::run(command, connect().await?).await,

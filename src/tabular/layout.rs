@@ -147,6 +147,89 @@ pub(super) const QUOTA: Layout = Layout {
     foreign: false,
 };
 
+/// Claims of one programme, one a row; the facts of the programme have columns of their own.
+pub(super) const CLAIMS: Layout = Layout {
+    columns: &[
+        column(
+            Need::Optional,
+            &["region", "地区", "地区代码", "行政区划", "行政区划代码", "county"],
+        ),
+        column(Need::Ignored, &["region_name", "地区名称"]),
+        column(Need::Required, &["name", "姓名", "申请人", "申请人姓名"]),
+        column(
+            Need::Required,
+            &[
+                "id_number",
+                "身份证号",
+                "公民身份号码",
+                "身份证号码",
+                "申请人身份证号",
+            ],
+        ),
+        column(Need::Optional, &["phone", "电话", "联系电话", "手机号"]),
+        column(Need::Optional, &["payee_name", "户名", "收款人", "收款户名"]),
+        column(Need::Required, &["account", "账号", "收款账号", "银行账号"]),
+        column(Need::Required, &["bank_name", "开户行", "开户银行"]),
+        column(Need::Required, &["bank_code", "联行号", "支付系统行号"]),
+        column(
+            Need::Optional,
+            &["home", "房屋编号", "不动产单元号", "合同备案号", "网签备案号"],
+        ),
+        column(Need::Optional, &["documents", "材料", "申请材料"]),
+        column(
+            Need::Optional,
+            &["member1_name", "成员1姓名", "家庭成员1姓名", "家庭成员1"],
+        ),
+        column(
+            Need::Optional,
+            &["member1_id_number", "成员1身份证号", "家庭成员1身份证号"],
+        ),
+        column(
+            Need::Optional,
+            &["member2_name", "成员2姓名", "家庭成员2姓名", "家庭成员2"],
+        ),
+        column(
+            Need::Optional,
+            &["member2_id_number", "成员2身份证号", "家庭成员2身份证号"],
+        ),
+        column(
+            Need::Optional,
+            &["member3_name", "成员3姓名", "家庭成员3姓名", "家庭成员3"],
+        ),
+        column(
+            Need::Optional,
+            &["member3_id_number", "成员3身份证号", "家庭成员3身份证号"],
+        ),
+        column(
+            Need::Optional,
+            &["member4_name", "成员4姓名", "家庭成员4姓名", "家庭成员4"],
+        ),
+        column(
+            Need::Optional,
+            &["member4_id_number", "成员4身份证号", "家庭成员4身份证号"],
+        ),
+        column(
+            Need::Optional,
+            &["member5_name", "成员5姓名", "家庭成员5姓名", "家庭成员5"],
+        ),
+        column(
+            Need::Optional,
+            &["member5_id_number", "成员5身份证号", "家庭成员5身份证号"],
+        ),
+        column(
+            Need::Optional,
+            &["member6_name", "成员6姓名", "家庭成员6姓名", "家庭成员6"],
+        ),
+        column(
+            Need::Optional,
+            &["member6_id_number", "成员6身份证号", "家庭成员6身份证号"],
+        ),
+        column(Need::Ignored, &["number", "序号", "编号"]),
+        column(Need::Ignored, &["note", "备注"]),
+    ],
+    foreign: true,
+};
+
 /// A heading as it is compared.
 fn canonical(heading: &str) -> String {
     half_width(heading).trim().to_ascii_lowercase()
@@ -192,6 +275,11 @@ impl Layout {
     /// Whether what stands in cells may be personal data.
     pub(super) fn is_foreign(&self) -> bool {
         self.foreign
+    }
+
+    /// Whether a heading is one of the layout's own.
+    pub(super) fn knows(&self, heading: &str) -> bool {
+        self.position(heading).is_some()
     }
 
     /// Whether the column under a heading is read.

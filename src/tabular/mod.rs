@@ -5,6 +5,7 @@
 //! taken whole or not at all: every fault is reported with its line and column.
 
 mod archive;
+mod claims;
 mod csv;
 mod encoding;
 mod layout;
@@ -14,6 +15,7 @@ mod quota;
 mod rows;
 mod xlsx;
 
+pub use claims::{ClaimRow, claim_rows};
 pub use payments::{PaymentRow, payment_rows};
 pub use quota::{QuotaRow, quota};
 pub use rows::{indicators, observation_rows, regions};
@@ -261,6 +263,16 @@ impl Budget {
 /// A violation of the file as a whole.
 fn file_violation(found: impl AsRef<str>, en: impl Into<String>, zh: impl Into<String>) -> Violation {
     Violation::new("file", found, en, zh)
+}
+
+/// Violations that name cells, without what stands in them.
+fn veiled(mut violations: Vec<Violation>) -> Vec<Violation> {
+    for violation in &mut violations {
+        if violation.field.contains(", column ") {
+            "(not shown)".clone_into(&mut violation.found);
+        }
+    }
+    violations
 }
 
 /// Whether there is nothing to read in a row.

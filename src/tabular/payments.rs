@@ -1,7 +1,7 @@
 //! What a bank's table says of payments, still as text.
 
 use super::layout::PAYMENT_RESULTS;
-use super::read_as;
+use super::{read_as, veiled};
 use crate::domain::error::Violation;
 
 /// A row of a bank's result table.
@@ -47,16 +47,6 @@ pub fn payment_rows(file_name: &str, bytes: &[u8]) -> Result<Vec<PaymentRow>, Ve
         }
     });
     Ok(rows.collect())
-}
-
-/// Violations that name cells, without what stands in them.
-fn veiled(mut violations: Vec<Violation>) -> Vec<Violation> {
-    for violation in &mut violations {
-        if violation.field.contains(", column ") {
-            "(not shown)".clone_into(&mut violation.found);
-        }
-    }
-    violations
 }
 
 #[cfg(test)]
