@@ -58,6 +58,17 @@ impl MigrationTrait for Migration {
             .take();
         manager.create_index(by_state).await?;
 
+        let waiting = Index::create()
+            .name("claim_waiting")
+            .table("claim")
+            .col("fund")
+            .col("region")
+            .col("programme")
+            .col("waiting")
+            .and_where(Expr::col("waiting").gt(0))
+            .take();
+        manager.create_index(waiting).await?;
+
         // A household or a home is subsidised once: the primary key says so, not a check in code.
         let once = Table::create()
             .table("claim_key")

@@ -278,21 +278,20 @@ impl Tx {
         &self,
         places: &[(&FundId, &RegionCode, &ProgrammeCode)],
     ) -> Result<Vec<((FundId, RegionCode, ProgrammeCode), u64)>, Error> {
-        let mut wanted = Block::new(["fund", "region", "programme", "state"]);
+        let mut wanted = Block::new(["fund", "region", "programme"]);
         for &(fund, region, programme) in places {
             wanted.row([
                 text(fund.as_str()),
                 text(region.as_str()),
                 text(programme.as_str()),
-                text(State::Approved.code()),
             ]);
         }
         let rows = self
             .query_with(&wanted, |rows| {
                 format!(
                     "SELECT c.fund, c.region, c.programme, COUNT(*) AS waiting FROM {rows} AS r \
-                     JOIN claim c ON c.fund = r.fund AND c.programme = r.programme AND c.state = r.state \
-                     AND c.region = r.region GROUP BY c.fund, c.region, c.programme"
+                     JOIN claim c ON c.fund = r.fund AND c.region = r.region AND c.programme = r.programme \
+                     AND c.waiting > 0 GROUP BY c.fund, c.region, c.programme"
                 )
             })
             .await?;

@@ -32,8 +32,8 @@ pub use retry::retrying;
 use crate::domain::error::Error;
 use error::failed;
 use sea_orm::{
-    AccessMode, Database, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -57,6 +57,10 @@ impl fmt::Debug for Store {
         write!(f, "Store({:?})", self.db.get_database_backend())
     }
 }
+
+/// Makes PostgreSQL look rows up by index (<https://www.postgresql.org/docs/current/runtime-config-query.html>).
+const BY_KEY: &str =
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
 
 impl Store {
     /// Connects; a SQLite file that does not exist is created. The schema is left as it is.
@@ -172,6 +176,10 @@ impl Store {
             sqlite_transaction_mode: None,
         };
         let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        // A posting looks up rows by their keys and nothing else. The planner takes the arrays that it is
+        // given for long ones and would read whole tables instead, the more so the larger they are. The
+        // settings end with the transaction.
+        db.execute_unprepared(BY_KEY).await.map_err(failed)?;
         Ok(Tx {
             db,
             mode: self.write_mode(None),

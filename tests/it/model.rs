@@ -482,7 +482,12 @@ impl Model {
         let mut faults = Self::etag_faults(&request.etag);
         let claim = self.claim(number).clone();
         let submitted = claim.state == "submitted";
-        if !matches!(claim.state, "submitted" | "approved") {
+        if claim.state == "approved" {
+            // It leaves the waiting list in its turn.
+            faults.push("CLAIM_WAITING");
+            return faults;
+        }
+        if !submitted {
             faults.push("CLAIM_STATE");
         }
         if submitted && claim.by == by {
