@@ -9,7 +9,6 @@ use super::fund::fund_name;
 use super::output::{self, Failure};
 use super::tables::text;
 use crate::domain::digest::Digest;
-use crate::domain::error::Error;
 use crate::grpc::pb;
 use crate::report::{Column, Format, Table, render};
 use crate::tabular::{self, ClaimRow};
@@ -313,7 +312,7 @@ fn write_refused(path: &Path, refused: &[Refused]) -> Result<(), Failure> {
         rows: rows.collect(),
         totals: false,
     };
-    let bytes = render(&table, Format::Csv).map_err(Error::from)?;
+    let bytes = render(&table, Format::Csv)?;
     std::fs::write(path, bytes).map_err(|error| Failure::file(path, &error))
 }
 

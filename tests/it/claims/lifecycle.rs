@@ -62,7 +62,7 @@ async fn handed_in_approved_by_another_noticed_and_bound(world: World) {
         ..Default::default()
     };
     let notices = inner(chief.subsidies.list_public_notices(request).await).claims;
-    assert_eq!(notices, [approved.clone()]);
+    assert_eq!(notices.as_slice(), std::slice::from_ref(&approved));
     let kinds: Vec<(String, String, String)> = (clerk.history(&submitted.name).await.into_iter())
         .map(|event| (event.kind, event.state, event.signed.unwrap().principal))
         .collect();
