@@ -3,7 +3,13 @@
 //! this with a PostgreSQL server and pgbench.
 //!
 //! `sqlite`, `postgres URL TPS` (of pgbench) or `growth URL` select a part; `--quick` makes it short.
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub
+)]
 
 #[path = "disbursement/office.rs"]
 mod office;

@@ -171,20 +171,6 @@ pub fn debtors() -> Debtors {
 }
 
 impl World {
-    /// The database itself, with its schema.
-    pub async fn store(&self) -> Store {
-        let store = Store::connect(&StoreOptions {
-            url: self.url.clone(),
-            max_connections: 8,
-            acquire_timeout: Duration::from_secs(30),
-            statement_log: false,
-        })
-        .await
-        .unwrap();
-        store.migrate().await.unwrap();
-        store
-    }
-
     pub async fn serve(&self) -> Running {
         self.serve_within(limits()).await
     }

@@ -499,13 +499,8 @@ impl Model {
         if queues && !request.may_wait {
             faults.push("CLAIMS_WAITING");
         }
-        if !queues && !fits && !(request.may_wait && submitted) {
-            // A claim that waits already cannot begin to wait.
-            faults.push(if request.may_wait {
-                "CLAIM_STATE"
-            } else {
-                "QUOTA_EXCEEDED"
-            });
+        if !(queues || fits || request.may_wait) {
+            faults.push("QUOTA_EXCEEDED");
         }
         if !faults.is_empty() {
             return faults;
