@@ -1,499 +1,24 @@
-//! The desk: where everything that callers do to claims is carried out, many calls in one transaction.
-//!
-//! Calls queue here. Whatever has come in while one transaction was committing goes into the next one, so
-//! concurrent callers share a commit (group commit) and the one lock on their fund's journal. A transaction
-//! costs a fixed number of round trips, whatever it holds:
-//!
-//! | phase | round trips | what |
-//! |---|---|---|
-//! | begin | 1 | |
-//! | answered | 1 | requests that were answered before |
-//! | lock | 1 | the ends of the funds' journals, in the order of their names |
-//! | read | 1 to 6 | payments, claims, unique keys, waiting lists, objections, balances |
-//! | decide | 0 | each command in turn, in memory; a refusal changes nothing |
-//! | write | 1 to 13 | one statement a table; batches that are finished are closed |
-//! | commit | 1 | |
+//! The sheet: everything that the commands of one transaction need, read at once, decided on in memory and
+//! written at once.
 
-use super::books::{OpenBooks, OpenFund, Told};
-use super::records::{ClaimMaterial, Objection, OnceKey, StoredRequest};
-use super::vault::{Sealed, Vault};
-use super::{Mutation, check_request_id, clock};
+use super::Job;
+use super::command::{
+    Command, Outcome, PROGRAMME_BUCKETS, Receipt, Refusal, Submission, no_claim, objection_name,
+};
+use crate::app::books::{OpenBooks, OpenFund, Told};
+use crate::app::clock;
+use crate::app::records::{ClaimMaterial, Objection, OnceKey};
+use crate::app::vault::{Sealed, Vault};
 use crate::domain::allocation::{FundId, Signature};
 use crate::domain::claim::{Claim, ClaimId, Notice, Part, State};
 use crate::domain::disbursement::{Answer, Payment};
 use crate::domain::error::{Bilingual, Error, Violation, excerpt};
-use crate::domain::ledger::{Account, Bucket, Posting};
+use crate::domain::ledger::{Account, Posting};
 use crate::domain::money::Money;
-use crate::domain::payer::Payer;
 use crate::domain::region::RegionCode;
 use crate::domain::subsidy::ProgrammeCode;
-use crate::store::{Store, Tx, retrying};
-use serde::{Deserialize, Serialize};
+use crate::store::Tx;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::OnceLock;
-use tokio::sync::{mpsc, oneshot};
-use zeroize::Zeroizing;
-
-/// Commands that go into one transaction, unless a single call has more.
-const COMMANDS_AT_ONCE: usize = 2_000;
-/// Calls that wait at most; callers beyond wait for a place.
-const QUEUE: usize = 4_096;
-
-/// An assessed claim that is handed in.
-#[derive(Debug, Clone)]
-pub struct Submission {
-    /// The fund that is to pay.
-    pub fund: FundId,
-    /// The region.
-    pub region: RegionCode,
-    /// The programme.
-    pub programme: ProgrammeCode,
-    /// The policy it was assessed by, and its revision.
-    pub policy: (String, u32),
-    /// The revision of the deed-tax law that the assessment used; 0 where it used none.
-    pub law_revision: u32,
-    /// What each payer owes.
-    pub parts: Vec<(Payer, Money)>,
-    /// Days of public notice.
-    pub notice_days: u32,
-    /// Facts by code.
-    pub facts: BTreeMap<String, String>,
-    /// Kinds of the documents handed in.
-    pub documents: Vec<String>,
-    /// What it takes: for each thing its hashes under every key, the one in use first.
-    pub keys: Vec<Vec<OnceKey>>,
-    /// The personal data, to be sealed.
-    pub personal: Zeroizing<Vec<u8>>,
-    /// The applicant's name, masked.
-    pub masked_name: String,
-    /// The applicant's ID number, masked.
-    pub masked_id: String,
-}
-
-/// What is to be done to a claim.
-#[derive(Debug, Clone)]
-pub enum Command {
-    /// Hand one in.
-    Submit(Box<Submission>),
-    /// Approve it; `wait` puts it on the waiting list where its amount does not fit the quota.
-    Approve {
-        /// The claim.
-        claim: ClaimId,
-        /// Its etag, or empty.
-        etag: String,
-        /// Whether it may wait.
-        wait: bool,
-    },
-    /// Refuse it.
-    Reject {
-        /// The claim.
-        claim: ClaimId,
-        /// Its etag, or empty.
-        etag: String,
-        /// Why.
-        note: String,
-    },
-    /// Take it back.
-    Withdraw {
-        /// The claim.
-        claim: ClaimId,
-        /// Its etag, or empty.
-        etag: String,
-        /// Why.
-        note: String,
-    },
-    /// End it unpaid.
-    Cancel {
-        /// The claim.
-        claim: ClaimId,
-        /// Its etag, or empty.
-        etag: String,
-        /// Why.
-        note: String,
-    },
-    /// Object to it.
-    Object {
-        /// The claim.
-        claim: ClaimId,
-        /// What is said; it may name people, and is sealed.
-        said: Zeroizing<String>,
-    },
-    /// Resolve an objection.
-    Resolve {
-        /// The claim.
-        claim: ClaimId,
-        /// The objection.
-        objection: u32,
-        /// Whether it is upheld, which ends the claim.
-        upheld: bool,
-        /// Why.
-        note: String,
-    },
-    /// Make it ready to be paid again after the bank rejected it.
-    Retry {
-        /// The claim.
-        claim: ClaimId,
-        /// Its etag, or empty.
-        etag: String,
-        /// The personal data with the corrected account, sealed; none keeps what there is.
-        sealed: Option<Sealed>,
-        /// What was corrected.
-        note: String,
-    },
-    /// Note money that came back.
-    Return {
-        /// The claim.
-        claim: ClaimId,
-        /// Whose money.
-        payer: Payer,
-        /// How much.
-        amount: Money,
-        /// Why, and the document.
-        note: String,
-    },
-    /// Note the bank's answer to a payment.
-    Conclude {
-        /// The payment's reference.
-        reference: String,
-        /// The amount that the bank says; it must be the payment's.
-        amount: Option<Money>,
-        /// The answer.
-        answer: Answer,
-    },
-}
-
-/// Why a command in a bulk call was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// Stable, machine-readable reason in `UPPER_SNAKE_CASE`.
-    pub reason: String,
-    /// The message for people.
-    pub message: Bilingual,
-    /// Which fields, where the input is wrong.
-    pub violations: Vec<Violation>,
-}
-
-impl From<&Error> for Refusal {
-    fn from(error: &Error) -> Self {
-        let reason = match error {
-            Error::Invalid(_) => "INVALID",
-            Error::NotFound { .. } => "NOT_FOUND",
-            Error::AlreadyExists { .. } => "ALREADY_EXISTS",
-            Error::State { reason, .. } | Error::Forbidden { reason, .. } => reason,
-            Error::EtagMismatch { .. } => "ETAG_MISMATCH",
-            _ => "REFUSED",
-        };
-        Self {
-            reason: reason.to_owned(),
-            message: error.message(),
-            violations: match error {
-                Error::Invalid(violations) => violations.clone(),
-                _ => Vec::new(),
-            },
-        }
-    }
-}
-
-/// A claim after a command in a bulk call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// The claim.
-    pub claim: ClaimId,
-    /// Its state.
-    pub state: State,
-    /// Its amount.
-    pub amount: Money,
-    /// Its etag.
-    pub etag: String,
-}
-
-impl Receipt {
-    fn of(claim: Claim) -> Self {
-        Self {
-            etag: claim.etag(),
-            claim: claim.id,
-            state: claim.state,
-            amount: claim.amount,
-        }
-    }
-}
-
-/// What became of one command of a bulk call.
-pub type Outcome = Result<Receipt, Refusal>;
-
-/// The queue before the desk.
-#[derive(Default)]
-pub(super) struct Desk {
-    queue: OnceLock<mpsc::Sender<Job>>,
-}
-
-/// One call.
-struct Job {
-    mutation: Mutation,
-    method: &'static str,
-    work: Work,
-    reply: oneshot::Sender<Result<Reply, Error>>,
-}
-
-enum Work {
-    /// One command: refused, the call fails and nothing is kept.
-    One(Command),
-    /// Many: what is refused is part of the answer. A row that failed before it came here is one, too.
-    Many(Vec<Result<Command, Refusal>>),
-}
-
-/// What a call gets.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-enum Reply {
-    One(Box<Claim>),
-    Many(Vec<Outcome>),
-}
-
-impl Desk {
-    /// Carries out one command.
-    pub(super) async fn one(
-        &self,
-        place: (&Store, &Vault),
-        mutation: Mutation,
-        method: &'static str,
-        command: Command,
-    ) -> Result<Claim, Error> {
-        match self.call(place, mutation, method, Work::One(command)).await? {
-            Reply::One(claim) => Ok(*claim),
-            Reply::Many(_) => Err(Error::internal("a bulk answer to one command")),
-        }
-    }
-
-    /// Carries out many commands in one transaction; each succeeds or is refused by itself.
-    pub(super) async fn many(
-        &self,
-        place: (&Store, &Vault),
-        mutation: Mutation,
-        method: &'static str,
-        commands: Vec<Result<Command, Refusal>>,
-    ) -> Result<Vec<Outcome>, Error> {
-        match self.call(place, mutation, method, Work::Many(commands)).await? {
-            Reply::Many(outcomes) => Ok(outcomes),
-            Reply::One(_) => Err(Error::internal("an answer to one command for many")),
-        }
-    }
-
-    async fn call(
-        &self,
-        (store, vault): (&Store, &Vault),
-        mutation: Mutation,
-        method: &'static str,
-        work: Work,
-    ) -> Result<Reply, Error> {
-        check_request_id(&mutation.request_id)?;
-        let (reply, answer) = oneshot::channel();
-        let job = Job {
-            mutation,
-            method,
-            work,
-            reply,
-        };
-        if job.mutation.validate_only {
-            process(store, vault, vec![job], false).await;
-        } else {
-            let queue = self.queue.get_or_init(|| {
-                let (sender, receiver) = mpsc::channel(QUEUE);
-                tokio::spawn(serve(store.clone(), vault.clone(), receiver));
-                sender
-            });
-            queue.send(job).await.map_err(|_| gone())?;
-        }
-        answer.await.map_err(|_| gone())?
-    }
-}
-
-fn gone() -> Error {
-    Error::internal("the desk broke off")
-}
-
-/// Takes what has come in, and carries it out together.
-async fn serve(store: Store, vault: Vault, mut queue: mpsc::Receiver<Job>) {
-    while let Some(first) = queue.recv().await {
-        let mut commands = first.work.len();
-        let mut jobs = vec![first];
-        while commands < COMMANDS_AT_ONCE
-            && let Ok(job) = queue.try_recv()
-        {
-            commands += job.work.len();
-            jobs.push(job);
-        }
-        // A task of its own: a defect ends its calls, not the desk.
-        let (store, vault) = (store.clone(), vault.clone());
-        let work = tokio::spawn(async move { process(&store, &vault, jobs, true).await });
-        if let Err(defect) = work.await {
-            tracing::error!(%defect, "a shared transaction broke off");
-        }
-    }
-}
-
-impl Work {
-    const fn len(&self) -> usize {
-        match self {
-            Self::One(_) => 1,
-            Self::Many(commands) => commands.len(),
-        }
-    }
-
-    fn commands(&self) -> impl Iterator<Item = &Command> {
-        let (one, many) = match self {
-            Self::One(command) => (Some(command), [].as_slice()),
-            Self::Many(commands) => (None, commands.as_slice()),
-        };
-        one.into_iter()
-            .chain(many.iter().filter_map(|command| command.as_ref().ok()))
-    }
-}
-
-/// Carries out jobs in one transaction and answers each. Where the whole fails for a reason that one of
-/// them may be to blame for, they are tried one by one.
-async fn process(store: &Store, vault: &Vault, jobs: Vec<Job>, keep: bool) {
-    match attempt_all(store, vault, &jobs, keep).await {
-        Ok(replies) => {
-            for (job, reply) in jobs.into_iter().zip(replies) {
-                // A caller that has gone away does not want its answer.
-                let _ = job.reply.send(reply);
-            }
-        }
-        Err(Error::Internal { detail }) if jobs.len() > 1 => {
-            tracing::warn!(
-                detail,
-                jobs = jobs.len(),
-                "a shared transaction failed, trying its calls one by one"
-            );
-            for job in jobs {
-                let alone = std::slice::from_ref(&job);
-                let reply = attempt_all(store, vault, alone, keep)
-                    .await
-                    .and_then(|mut replies| replies.pop().unwrap_or_else(|| Err(gone())));
-                let _ = job.reply.send(reply);
-            }
-        }
-        Err(failed) => {
-            for job in jobs {
-                let _ = job.reply.send(Err(failed.clone()));
-            }
-        }
-    }
-}
-
-async fn attempt_all(
-    store: &Store,
-    vault: &Vault,
-    jobs: &[Job],
-    keep: bool,
-) -> Result<Vec<Result<Reply, Error>>, Error> {
-    retrying(|| async {
-        let tx = store.begin_posting().await?;
-        let mut answered = answered(&tx, jobs).await?;
-        let mut sheet = Sheet::open(&tx, vault, jobs).await?;
-        let mut replies = Vec::with_capacity(jobs.len());
-        let mut requests = Vec::new();
-        for job in jobs {
-            let Mutation {
-                caller,
-                request_id,
-                body,
-                ..
-            } = &job.mutation;
-            let key = (caller.as_str().to_owned(), request_id.clone());
-            if let Some(stored) = answered.get(&key) {
-                replies.push(repeated(stored, &job.mutation, job.method));
-                continue;
-            }
-            let signed = clock::sign(caller);
-            let reply = match &job.work {
-                Work::One(command) => sheet
-                    .carry_out(command, &signed)
-                    .map(|claim| Reply::One(Box::new(claim))),
-                Work::Many(commands) => sheet.rows(commands, &signed).map(Reply::Many),
-            };
-            if let Err(defect @ Error::Internal { .. }) = reply {
-                return Err(defect);
-            }
-            if let Ok(reply) = &reply
-                && !request_id.is_empty()
-            {
-                let stored = StoredRequest {
-                    request_id: request_id.clone(),
-                    principal: caller.as_str().to_owned(),
-                    method: job.method.to_owned(),
-                    body: body.clone(),
-                    response: serde_json::to_string(reply).map_err(Error::internal)?,
-                    at: signed.at,
-                };
-                answered.insert(key, stored.clone());
-                requests.push(stored);
-            }
-            replies.push(reply);
-        }
-        if keep {
-            sheet.write(&tx).await?;
-            tx.insert_requests(&requests).await?;
-            tx.commit().await?;
-        }
-        Ok(replies)
-    })
-    .await
-}
-
-/// The requests among these that were answered before.
-async fn answered(tx: &Tx, jobs: &[Job]) -> Result<HashMap<(String, String), StoredRequest>, Error> {
-    let keys: Vec<(&str, &str)> = jobs
-        .iter()
-        .filter(|job| !job.mutation.request_id.is_empty())
-        .map(|job| (job.mutation.caller.as_str(), job.mutation.request_id.as_str()))
-        .collect();
-    let stored = tx.requests(&keys).await?;
-    Ok(stored
-        .into_iter()
-        .map(|stored| ((stored.principal.clone(), stored.request_id.clone()), stored))
-        .collect())
-}
-
-fn repeated(stored: &StoredRequest, mutation: &Mutation, method: &str) -> Result<Reply, Error> {
-    if stored.method != method || stored.body != mutation.body {
-        return Err(Error::RequestIdReused {
-            request_id: stored.request_id.clone(),
-        });
-    }
-    serde_json::from_str(&stored.response).map_err(Error::internal)
-}
-
-async fn answered_before(tx: &Tx, mutation: &Mutation, method: &str) -> Result<Option<Reply>, Error> {
-    check_request_id(&mutation.request_id)?;
-    if mutation.request_id.is_empty() {
-        return Ok(None);
-    }
-    let stored = tx.request(mutation.caller.as_str(), &mutation.request_id).await?;
-    stored
-        .map(|stored| repeated(&stored, mutation, method))
-        .transpose()
-}
-
-/// The answer that a call with one command got before.
-pub(super) async fn answered_one(tx: &Tx, mutation: &Mutation, method: &str) -> Result<Option<Claim>, Error> {
-    match answered_before(tx, mutation, method).await? {
-        Some(Reply::One(claim)) => Ok(Some(*claim)),
-        _ => Ok(None),
-    }
-}
-
-/// The answer that a bulk call got before.
-pub(super) async fn answered_many(
-    tx: &Tx,
-    mutation: &Mutation,
-    method: &str,
-) -> Result<Option<Vec<Outcome>>, Error> {
-    match answered_before(tx, mutation, method).await? {
-        Some(Reply::Many(outcomes)) => Ok(Some(outcomes)),
-        _ => Ok(None),
-    }
-}
 
 type KeyName = (String, String, String);
 type Place = (FundId, RegionCode, ProgrammeCode);
@@ -508,7 +33,7 @@ struct Held {
 }
 
 /// All that the jobs of one transaction need, in memory.
-struct Sheet<'a> {
+pub(super) struct Sheet<'a> {
     vault: &'a Vault,
     books: OpenBooks,
     claims: BTreeMap<ClaimId, Held>,
@@ -525,7 +50,7 @@ struct Sheet<'a> {
 
 impl<'a> Sheet<'a> {
     /// Locks the journals and reads what the commands name.
-    async fn open(tx: &Tx, vault: &'a Vault, jobs: &[Job]) -> Result<Self, Error> {
+    pub(super) async fn open(tx: &Tx, vault: &'a Vault, jobs: &[Job]) -> Result<Self, Error> {
         let commands = || jobs.iter().flat_map(|job| job.work.commands());
         // Payments say which claims they are of; neither that nor their fund ever changes, so they may be
         // looked at before the lock.
@@ -630,7 +155,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// Writes what was decided.
-    async fn write(mut self, tx: &Tx) -> Result<(), Error> {
+    pub(super) async fn write(mut self, tx: &Tx) -> Result<(), Error> {
         let (new, old): (Vec<&Held>, Vec<&Held>) =
             self.claims.values().partition(|held| held.stored.is_none());
         let materials: Vec<(&Claim, &ClaimMaterial)> = new
@@ -658,12 +183,12 @@ impl<'a> Sheet<'a> {
             .filter_map(|reference| self.payments.get(reference))
             .collect();
         tx.conclude_payments(&concluded).await?;
-        super::disbursement::close_finished(tx, &mut self.books, &concluded).await?;
+        crate::app::disbursement::close_finished(tx, &mut self.books, &concluded).await?;
         self.books.write(tx).await
     }
 
     /// Carries out the rows of a bulk call. A defect is nobody's refusal: the call fails as a whole.
-    fn rows(
+    pub(super) fn rows(
         &mut self,
         commands: &[Result<Command, Refusal>],
         signed: &Signature,
@@ -685,7 +210,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// Carries out one command; refused, it changes nothing.
-    fn carry_out(&mut self, command: &Command, signed: &Signature) -> Result<Claim, Error> {
+    pub(super) fn carry_out(&mut self, command: &Command, signed: &Signature) -> Result<Claim, Error> {
         match command {
             Command::Submit(submission) => self.submit(submission, signed),
             Command::Approve { claim, etag, wait } => self.approve(claim, etag, *wait, signed),
@@ -1080,7 +605,7 @@ impl<'a> Sheet<'a> {
     }
 }
 
-pub(super) fn key_rows(
+pub(in crate::app) fn key_rows(
     keys: &[(ClaimId, ProgrammeCode, OnceKey)],
 ) -> Vec<(&ClaimId, &ProgrammeCode, &OnceKey)> {
     keys.iter()
@@ -1088,67 +613,8 @@ pub(super) fn key_rows(
         .collect()
 }
 
-const PROGRAMME_BUCKETS: [Bucket; 4] = [Bucket::Quota, Bucket::Reserved, Bucket::InPayment, Bucket::Paid];
-
-impl Submission {
-    fn accounts(&self) -> impl Iterator<Item = Account> {
-        self.parts.iter().flat_map(|(payer, _)| {
-            PROGRAMME_BUCKETS
-                .map(|bucket| Account::new(*payer, self.region.clone(), Some(self.programme.clone()), bucket))
-        })
-    }
-}
-
-impl Command {
-    /// The claim that the command names.
-    pub fn claim(&self) -> Option<&ClaimId> {
-        match self {
-            Self::Approve { claim, .. }
-            | Self::Reject { claim, .. }
-            | Self::Withdraw { claim, .. }
-            | Self::Cancel { claim, .. }
-            | Self::Object { claim, .. }
-            | Self::Resolve { claim, .. }
-            | Self::Retry { claim, .. }
-            | Self::Return { claim, .. } => Some(claim),
-            Self::Submit(_) | Self::Conclude { .. } => None,
-        }
-    }
-
-    fn reference(&self) -> Option<&str> {
-        match self {
-            Self::Conclude { reference, .. } => Some(reference),
-            _ => None,
-        }
-    }
-
-    const fn may_free_keys(&self) -> bool {
-        matches!(
-            self,
-            Self::Reject { .. }
-                | Self::Withdraw { .. }
-                | Self::Cancel { .. }
-                | Self::Resolve { .. }
-                | Self::Return { .. }
-        )
-    }
-}
-
-/// The name that an objection's text is sealed for.
-pub fn objection_name(claim: &ClaimId, number: u32) -> String {
-    format!("{claim}/objections/{number}")
-}
-
-/// There is no such claim.
-pub(super) fn no_claim(id: &ClaimId) -> Error {
-    Error::NotFound {
-        kind: "claim",
-        name: id.to_string(),
-    }
-}
-
 /// What is told about a change of a claim.
-pub(super) fn told<'a>(claim: &Claim, kind: &'a str, note: &'a str) -> Told<'a> {
+pub(in crate::app) fn told<'a>(claim: &Claim, kind: &'a str, note: &'a str) -> Told<'a> {
     Told {
         kind,
         resource: claim.id.to_string(),

@@ -1,0 +1,313 @@
+//! The desk: where everything that callers do to claims is carried out, many calls in one transaction.
+//!
+//! Calls queue here. Whatever has come in while one transaction was committing goes into the next one, so
+//! concurrent callers share a commit (group commit) and the one lock on their fund's journal. A transaction
+//! costs a fixed number of round trips, whatever it holds:
+//!
+//! | phase | round trips | what |
+//! |---|---|---|
+//! | begin | 1 | |
+//! | answered | 1 | requests that were answered before |
+//! | lock | 1 | the ends of the funds' journals, in the order of their names |
+//! | read | 1 to 6 | payments, claims, unique keys, waiting lists, objections, balances |
+//! | decide | 0 | each command in turn, in memory; a refusal changes nothing |
+//! | write | 1 to 13 | one statement a table; batches that are finished are closed |
+//! | commit | 1 | |
+
+mod command;
+mod sheet;
+
+pub(super) use command::no_claim;
+pub use command::{Command, Outcome, Receipt, Refusal, Submission, objection_name};
+pub(super) use sheet::{key_rows, told};
+
+use super::records::StoredRequest;
+use super::vault::Vault;
+use super::{Mutation, check_request_id, clock};
+use crate::domain::claim::Claim;
+use crate::domain::error::Error;
+use crate::store::{Store, Tx, retrying};
+use serde::{Deserialize, Serialize};
+use sheet::Sheet;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use tokio::sync::{mpsc, oneshot};
+
+/// Commands that go into one transaction, unless a single call has more.
+const COMMANDS_AT_ONCE: usize = 2_000;
+/// Calls that wait at most; callers beyond wait for a place.
+const QUEUE: usize = 4_096;
+
+/// The queue before the desk.
+#[derive(Default)]
+pub(super) struct Desk {
+    queue: OnceLock<mpsc::Sender<Job>>,
+}
+
+/// One call.
+struct Job {
+    mutation: Mutation,
+    method: &'static str,
+    work: Work,
+    reply: oneshot::Sender<Result<Reply, Error>>,
+}
+
+enum Work {
+    /// One command: refused, the call fails and nothing is kept.
+    One(Command),
+    /// Many: what is refused is part of the answer. A row that failed before it came here is one, too.
+    Many(Vec<Result<Command, Refusal>>),
+}
+
+/// What a call gets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Reply {
+    One(Box<Claim>),
+    Many(Vec<Outcome>),
+}
+
+impl Desk {
+    /// Carries out one command.
+    pub(super) async fn one(
+        &self,
+        place: (&Store, &Vault),
+        mutation: Mutation,
+        method: &'static str,
+        command: Command,
+    ) -> Result<Claim, Error> {
+        match self.call(place, mutation, method, Work::One(command)).await? {
+            Reply::One(claim) => Ok(*claim),
+            Reply::Many(_) => Err(Error::internal("a bulk answer to one command")),
+        }
+    }
+
+    /// Carries out many commands in one transaction; each succeeds or is refused by itself.
+    pub(super) async fn many(
+        &self,
+        place: (&Store, &Vault),
+        mutation: Mutation,
+        method: &'static str,
+        commands: Vec<Result<Command, Refusal>>,
+    ) -> Result<Vec<Outcome>, Error> {
+        match self.call(place, mutation, method, Work::Many(commands)).await? {
+            Reply::Many(outcomes) => Ok(outcomes),
+            Reply::One(_) => Err(Error::internal("an answer to one command for many")),
+        }
+    }
+
+    async fn call(
+        &self,
+        (store, vault): (&Store, &Vault),
+        mutation: Mutation,
+        method: &'static str,
+        work: Work,
+    ) -> Result<Reply, Error> {
+        check_request_id(&mutation.request_id)?;
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            mutation,
+            method,
+            work,
+            reply,
+        };
+        if job.mutation.validate_only {
+            process(store, vault, vec![job], false).await;
+        } else {
+            let queue = self.queue.get_or_init(|| {
+                let (sender, receiver) = mpsc::channel(QUEUE);
+                tokio::spawn(serve(store.clone(), vault.clone(), receiver));
+                sender
+            });
+            queue.send(job).await.map_err(|_| gone())?;
+        }
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+fn gone() -> Error {
+    Error::internal("the desk broke off")
+}
+
+/// Takes what has come in, and carries it out together.
+async fn serve(store: Store, vault: Vault, mut queue: mpsc::Receiver<Job>) {
+    while let Some(first) = queue.recv().await {
+        let mut commands = first.work.len();
+        let mut jobs = vec![first];
+        while commands < COMMANDS_AT_ONCE
+            && let Ok(job) = queue.try_recv()
+        {
+            commands += job.work.len();
+            jobs.push(job);
+        }
+        // A task of its own: a defect ends its calls, not the desk.
+        let (store, vault) = (store.clone(), vault.clone());
+        let work = tokio::spawn(async move { process(&store, &vault, jobs, true).await });
+        if let Err(defect) = work.await {
+            tracing::error!(%defect, "a shared transaction broke off");
+        }
+    }
+}
+
+impl Work {
+    const fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many(commands) => commands.len(),
+        }
+    }
+
+    fn commands(&self) -> impl Iterator<Item = &Command> {
+        let (one, many) = match self {
+            Self::One(command) => (Some(command), [].as_slice()),
+            Self::Many(commands) => (None, commands.as_slice()),
+        };
+        one.into_iter()
+            .chain(many.iter().filter_map(|command| command.as_ref().ok()))
+    }
+}
+
+/// Carries out jobs in one transaction and answers each. Where the whole fails for a reason that one of
+/// them may be to blame for, they are tried one by one.
+async fn process(store: &Store, vault: &Vault, jobs: Vec<Job>, keep: bool) {
+    match attempt_all(store, vault, &jobs, keep).await {
+        Ok(replies) => {
+            for (job, reply) in jobs.into_iter().zip(replies) {
+                // A caller that has gone away does not want its answer.
+                let _ = job.reply.send(reply);
+            }
+        }
+        Err(Error::Internal { detail }) if jobs.len() > 1 => {
+            tracing::warn!(
+                detail,
+                jobs = jobs.len(),
+                "a shared transaction failed, trying its calls one by one"
+            );
+            for job in jobs {
+                let alone = std::slice::from_ref(&job);
+                let reply = attempt_all(store, vault, alone, keep)
+                    .await
+                    .and_then(|mut replies| replies.pop().unwrap_or_else(|| Err(gone())));
+                let _ = job.reply.send(reply);
+            }
+        }
+        Err(failed) => {
+            for job in jobs {
+                let _ = job.reply.send(Err(failed.clone()));
+            }
+        }
+    }
+}
+
+async fn attempt_all(
+    store: &Store,
+    vault: &Vault,
+    jobs: &[Job],
+    keep: bool,
+) -> Result<Vec<Result<Reply, Error>>, Error> {
+    retrying(|| async {
+        let tx = store.begin_posting().await?;
+        let mut answered = answered(&tx, jobs).await?;
+        let mut sheet = Sheet::open(&tx, vault, jobs).await?;
+        let mut replies = Vec::with_capacity(jobs.len());
+        let mut requests = Vec::new();
+        for job in jobs {
+            let Mutation {
+                caller,
+                request_id,
+                body,
+                ..
+            } = &job.mutation;
+            let key = (caller.as_str().to_owned(), request_id.clone());
+            if let Some(stored) = answered.get(&key) {
+                replies.push(repeated(stored, &job.mutation, job.method));
+                continue;
+            }
+            let signed = clock::sign(caller);
+            let reply = match &job.work {
+                Work::One(command) => sheet
+                    .carry_out(command, &signed)
+                    .map(|claim| Reply::One(Box::new(claim))),
+                Work::Many(commands) => sheet.rows(commands, &signed).map(Reply::Many),
+            };
+            if let Err(defect @ Error::Internal { .. }) = reply {
+                return Err(defect);
+            }
+            if let Ok(reply) = &reply
+                && !request_id.is_empty()
+            {
+                let stored = StoredRequest {
+                    request_id: request_id.clone(),
+                    principal: caller.as_str().to_owned(),
+                    method: job.method.to_owned(),
+                    body: body.clone(),
+                    response: serde_json::to_string(reply).map_err(Error::internal)?,
+                    at: signed.at,
+                };
+                answered.insert(key, stored.clone());
+                requests.push(stored);
+            }
+            replies.push(reply);
+        }
+        if keep {
+            sheet.write(&tx).await?;
+            tx.insert_requests(&requests).await?;
+            tx.commit().await?;
+        }
+        Ok(replies)
+    })
+    .await
+}
+
+/// The requests among these that were answered before.
+async fn answered(tx: &Tx, jobs: &[Job]) -> Result<HashMap<(String, String), StoredRequest>, Error> {
+    let keys: Vec<(&str, &str)> = jobs
+        .iter()
+        .filter(|job| !job.mutation.request_id.is_empty())
+        .map(|job| (job.mutation.caller.as_str(), job.mutation.request_id.as_str()))
+        .collect();
+    let stored = tx.requests(&keys).await?;
+    Ok(stored
+        .into_iter()
+        .map(|stored| ((stored.principal.clone(), stored.request_id.clone()), stored))
+        .collect())
+}
+
+fn repeated(stored: &StoredRequest, mutation: &Mutation, method: &str) -> Result<Reply, Error> {
+    if stored.method != method || stored.body != mutation.body {
+        return Err(Error::RequestIdReused {
+            request_id: stored.request_id.clone(),
+        });
+    }
+    serde_json::from_str(&stored.response).map_err(Error::internal)
+}
+
+async fn answered_before(tx: &Tx, mutation: &Mutation, method: &str) -> Result<Option<Reply>, Error> {
+    check_request_id(&mutation.request_id)?;
+    if mutation.request_id.is_empty() {
+        return Ok(None);
+    }
+    let stored = tx.request(mutation.caller.as_str(), &mutation.request_id).await?;
+    stored
+        .map(|stored| repeated(&stored, mutation, method))
+        .transpose()
+}
+
+/// The answer that a call with one command got before.
+pub(super) async fn answered_one(tx: &Tx, mutation: &Mutation, method: &str) -> Result<Option<Claim>, Error> {
+    match answered_before(tx, mutation, method).await? {
+        Some(Reply::One(claim)) => Ok(Some(*claim)),
+        _ => Ok(None),
+    }
+}
+
+/// The answer that a bulk call got before.
+pub(super) async fn answered_many(
+    tx: &Tx,
+    mutation: &Mutation,
+    method: &str,
+) -> Result<Option<Vec<Outcome>>, Error> {
+    match answered_before(tx, mutation, method).await? {
+        Some(Reply::Many(outcomes)) => Ok(Some(outcomes)),
+        _ => Ok(None),
+    }
+}
