@@ -3,7 +3,7 @@
 //! Until its release a batch is its claims, which carry its number; its lines can be looked at, and are no
 //! payments yet. The release makes them: for every bound part of every claim one payment with its own
 //! reference, and the payee sealed with it as it is sent to the bank, so that whatever is corrected later,
-//! a batch is exported as it was released. [`export`] writes the files, [`results`] takes the answers.
+//! a batch is exported as it was released. `export` writes the files, `results` takes the answers.
 //!
 //! Every call here locks the end of the fund's journal first, so that what it reads nobody else changes,
 //! and takes the same number of round trips whatever the batch holds.
