@@ -5,7 +5,7 @@ use super::convert::claim::{
     claim_change, claim_input, from_claim, from_detail, from_event, from_outcome, note, payee, refused,
 };
 use super::convert::names;
-use super::gate::{Gate, principal};
+use super::gate::{Gate, MutationMessage, principal};
 use super::page::Page;
 use super::pb;
 use super::pb::subsidy_service_server::SubsidyService;
@@ -94,21 +94,16 @@ impl SubsidyService for Subsidies {
         &self,
         request: Request<pb::ApproveClaimRequest>,
     ) -> Answer<pb::ApproveClaimResponse> {
-        let permit = self.gate.enter()?;
-        let (mutation, message) = self.gate.mutation(request)?;
-        let app = self.app.clone();
-        let work = async move {
-            let command = Command::Approve {
-                claim: names::claim("name", &message.name)?,
-                etag: message.etag,
-                wait: message.may_wait,
-            };
-            let claim = Some(from_claim(
-                &app.change_claim(&mutation, "ApproveClaim", command).await?,
-            )?);
-            Ok(pb::ApproveClaimResponse { claim })
-        };
-        self.gate.finish(permit, work).await.map(Response::new)
+        let claim = self
+            .change(request, "ApproveClaim", |message| {
+                Ok(Command::Approve {
+                    claim: names::claim("name", &message.name)?,
+                    etag: message.etag,
+                    wait: message.may_wait,
+                })
+            })
+            .await?;
+        Ok(Response::new(pb::ApproveClaimResponse { claim }))
     }
 
     #[tracing::instrument(skip_all, name = "RejectClaim")]
@@ -116,21 +111,16 @@ impl SubsidyService for Subsidies {
         &self,
         request: Request<pb::RejectClaimRequest>,
     ) -> Answer<pb::RejectClaimResponse> {
-        let permit = self.gate.enter()?;
-        let (mutation, message) = self.gate.mutation(request)?;
-        let app = self.app.clone();
-        let work = async move {
-            let command = Command::Reject {
-                claim: names::claim("name", &message.name)?,
-                etag: message.etag,
-                note: note("reason", &message.reason)?,
-            };
-            let claim = Some(from_claim(
-                &app.change_claim(&mutation, "RejectClaim", command).await?,
-            )?);
-            Ok(pb::RejectClaimResponse { claim })
-        };
-        self.gate.finish(permit, work).await.map(Response::new)
+        let claim = self
+            .change(request, "RejectClaim", |message| {
+                Ok(Command::Reject {
+                    claim: names::claim("name", &message.name)?,
+                    etag: message.etag,
+                    note: note("reason", &message.reason)?,
+                })
+            })
+            .await?;
+        Ok(Response::new(pb::RejectClaimResponse { claim }))
     }
 
     #[tracing::instrument(skip_all, name = "WithdrawClaim")]
@@ -138,21 +128,16 @@ impl SubsidyService for Subsidies {
         &self,
         request: Request<pb::WithdrawClaimRequest>,
     ) -> Answer<pb::WithdrawClaimResponse> {
-        let permit = self.gate.enter()?;
-        let (mutation, message) = self.gate.mutation(request)?;
-        let app = self.app.clone();
-        let work = async move {
-            let command = Command::Withdraw {
-                claim: names::claim("name", &message.name)?,
-                etag: message.etag,
-                note: note("reason", &message.reason)?,
-            };
-            let claim = Some(from_claim(
-                &app.change_claim(&mutation, "WithdrawClaim", command).await?,
-            )?);
-            Ok(pb::WithdrawClaimResponse { claim })
-        };
-        self.gate.finish(permit, work).await.map(Response::new)
+        let claim = self
+            .change(request, "WithdrawClaim", |message| {
+                Ok(Command::Withdraw {
+                    claim: names::claim("name", &message.name)?,
+                    etag: message.etag,
+                    note: note("reason", &message.reason)?,
+                })
+            })
+            .await?;
+        Ok(Response::new(pb::WithdrawClaimResponse { claim }))
     }
 
     #[tracing::instrument(skip_all, name = "CancelClaim")]
@@ -160,21 +145,16 @@ impl SubsidyService for Subsidies {
         &self,
         request: Request<pb::CancelClaimRequest>,
     ) -> Answer<pb::CancelClaimResponse> {
-        let permit = self.gate.enter()?;
-        let (mutation, message) = self.gate.mutation(request)?;
-        let app = self.app.clone();
-        let work = async move {
-            let command = Command::Cancel {
-                claim: names::claim("name", &message.name)?,
-                etag: message.etag,
-                note: note("reason", &message.reason)?,
-            };
-            let claim = Some(from_claim(
-                &app.change_claim(&mutation, "CancelClaim", command).await?,
-            )?);
-            Ok(pb::CancelClaimResponse { claim })
-        };
-        self.gate.finish(permit, work).await.map(Response::new)
+        let claim = self
+            .change(request, "CancelClaim", |message| {
+                Ok(Command::Cancel {
+                    claim: names::claim("name", &message.name)?,
+                    etag: message.etag,
+                    note: note("reason", &message.reason)?,
+                })
+            })
+            .await?;
+        Ok(Response::new(pb::CancelClaimResponse { claim }))
     }
 
     #[tracing::instrument(skip_all, name = "ObjectToClaim")]
@@ -182,29 +162,24 @@ impl SubsidyService for Subsidies {
         &self,
         request: Request<pb::ObjectToClaimRequest>,
     ) -> Answer<pb::ObjectToClaimResponse> {
-        let permit = self.gate.enter()?;
-        let (mutation, message) = self.gate.mutation(request)?;
-        let app = self.app.clone();
-        let work = async move {
-            let claim = names::claim("name", &message.name)?;
-            let said = Zeroizing::new(message.text);
-            let length = said.trim().chars().count();
-            if !(1..=MAX_OBJECTION).contains(&length) {
-                return Err(Violation::new(
-                    "text",
-                    format!("{length} characters"),
-                    format!("1 to {MAX_OBJECTION} characters"),
-                    format!("1 至 {MAX_OBJECTION} 个字符"),
-                )
-                .into());
-            }
-            let command = Command::Object { claim, said };
-            let claim = Some(from_claim(
-                &app.change_claim(&mutation, "ObjectToClaim", command).await?,
-            )?);
-            Ok(pb::ObjectToClaimResponse { claim })
-        };
-        self.gate.finish(permit, work).await.map(Response::new)
+        let claim = self
+            .change(request, "ObjectToClaim", |message| {
+                let claim = names::claim("name", &message.name)?;
+                let said = Zeroizing::new(message.text);
+                let length = said.trim().chars().count();
+                if !(1..=MAX_OBJECTION).contains(&length) {
+                    return Err(Violation::new(
+                        "text",
+                        format!("{length} characters"),
+                        format!("1 to {MAX_OBJECTION} characters"),
+                        format!("1 至 {MAX_OBJECTION} 个字符"),
+                    )
+                    .into());
+                }
+                Ok(Command::Object { claim, said })
+            })
+            .await?;
+        Ok(Response::new(pb::ObjectToClaimResponse { claim }))
     }
 
     #[tracing::instrument(skip_all, name = "ResolveObjection")]
@@ -212,23 +187,18 @@ impl SubsidyService for Subsidies {
         &self,
         request: Request<pb::ResolveObjectionRequest>,
     ) -> Answer<pb::ResolveObjectionResponse> {
-        let permit = self.gate.enter()?;
-        let (mutation, message) = self.gate.mutation(request)?;
-        let app = self.app.clone();
-        let work = async move {
-            let (claim, objection) = names::objection("name", &message.name)?;
-            let command = Command::Resolve {
-                claim,
-                objection,
-                upheld: message.upheld,
-                note: note("reason", &message.reason)?,
-            };
-            let claim = Some(from_claim(
-                &app.change_claim(&mutation, "ResolveObjection", command).await?,
-            )?);
-            Ok(pb::ResolveObjectionResponse { claim })
-        };
-        self.gate.finish(permit, work).await.map(Response::new)
+        let claim = self
+            .change(request, "ResolveObjection", |message| {
+                let (claim, objection) = names::objection("name", &message.name)?;
+                Ok(Command::Resolve {
+                    claim,
+                    objection,
+                    upheld: message.upheld,
+                    note: note("reason", &message.reason)?,
+                })
+            })
+            .await?;
+        Ok(Response::new(pb::ResolveObjectionResponse { claim }))
     }
 
     #[tracing::instrument(skip_all, name = "RetryClaim")]
@@ -254,22 +224,17 @@ impl SubsidyService for Subsidies {
         &self,
         request: Request<pb::ReturnClaimRequest>,
     ) -> Answer<pb::ReturnClaimResponse> {
-        let permit = self.gate.enter()?;
-        let (mutation, message) = self.gate.mutation(request)?;
-        let app = self.app.clone();
-        let work = async move {
-            let command = Command::Return {
-                claim: names::claim("name", &message.name)?,
-                payer: Payer::parse("payer", &message.payer)?,
-                amount: Money::parse("amount", &message.amount)?,
-                note: note("reason", &message.reason)?,
-            };
-            let claim = Some(from_claim(
-                &app.change_claim(&mutation, "ReturnClaim", command).await?,
-            )?);
-            Ok(pb::ReturnClaimResponse { claim })
-        };
-        self.gate.finish(permit, work).await.map(Response::new)
+        let claim = self
+            .change(request, "ReturnClaim", |message| {
+                Ok(Command::Return {
+                    claim: names::claim("name", &message.name)?,
+                    payer: Payer::parse("payer", &message.payer)?,
+                    amount: Money::parse("amount", &message.amount)?,
+                    note: note("reason", &message.reason)?,
+                })
+            })
+            .await?;
+        Ok(Response::new(pb::ReturnClaimResponse { claim }))
     }
 
     type ChangeClaimsStream = Answers<pb::ChangeClaimsResponse>;
@@ -456,6 +421,25 @@ impl SubsidyService for Subsidies {
             })
         };
         answer.await.map(Response::new).map_err(to_status)
+    }
+}
+
+impl Subsidies {
+    /// Does to one claim what a message asks for.
+    async fn change<M: MutationMessage + Send + 'static>(
+        &self,
+        request: Request<M>,
+        method: &'static str,
+        command: impl FnOnce(M) -> Result<Command, Error> + Send + 'static,
+    ) -> Result<Option<pb::Claim>, Status> {
+        let permit = self.gate.enter()?;
+        let (mutation, message) = self.gate.mutation(request)?;
+        let app = self.app.clone();
+        let work = async move {
+            let claim = app.change_claim(&mutation, method, command(message)?).await?;
+            from_claim(&claim).map(Some)
+        };
+        self.gate.finish(permit, work).await
     }
 }
 

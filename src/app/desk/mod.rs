@@ -6,10 +6,10 @@
 //!
 //! | phase | round trips | what |
 //! |---|---|---|
-//! | begin | 1 | |
+//! | begin | 1 or 2 | |
 //! | answered | 1 | requests that were answered before |
 //! | lock | 1 | the ends of the funds' journals, in the order of their names |
-//! | read | 1 to 6 | payments, claims, unique keys, waiting lists, objections, balances |
+//! | read | up to 8 | payments, claims, unique keys, waiting lists, objections, balances |
 //! | decide | 0 | each command in turn, in memory; a refusal changes nothing |
 //! | write | 1 to 13 | one statement a table; batches that are finished are closed |
 //! | commit | 1 | |

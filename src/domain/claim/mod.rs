@@ -11,5 +11,5 @@ mod tests;
 pub use discreet::discreet;
 pub use part::{Part, PartState};
 pub use personal::{Payee, Person, Personal};
-pub use record::{Claim, ClaimId, Notice, RETURN_BEYOND_PAID};
+pub use record::{Claim, ClaimId, Notice};
 pub use state::{Action, State};

@@ -83,9 +83,6 @@ pub struct Claim {
     pub masked_id: String,
 }
 
-/// Reason of the refusal of a return that is more than was paid.
-pub const RETURN_BEYOND_PAID: &str = "RETURN_BEYOND_PAID";
-
 impl Claim {
     /// Changes whenever the claim does.
     pub fn etag(&self) -> String {
@@ -287,7 +284,7 @@ impl Claim {
         let outstanding = part.as_ref().map(|part| part.outstanding()).unwrap_or_default();
         let Some(part) = part.filter(|_| amount <= outstanding) else {
             return Err(self.state_error(
-                RETURN_BEYOND_PAID,
+                "RETURN_BEYOND_PAID",
                 &format!("has {outstanding} of the {payer} paid and not returned, {amount} is more"),
                 &format!("{}已支付且未退回 {outstanding},不足 {amount}", payer.zh()),
             ));

@@ -1,194 +1,24 @@
-//! The sheet: everything that the commands of one transaction need, read at once, decided on in memory and
-//! written at once.
+//! Deciding on commands, in memory: a refusal changes nothing.
 
-use super::Job;
-use super::command::{
+use super::{Held, KeyName, Sheet, told};
+use crate::app::books::OpenFund;
+use crate::app::clock;
+use crate::app::desk::command::{
     Command, Outcome, PROGRAMME_BUCKETS, Receipt, Refusal, Submission, no_claim, objection_name,
 };
-use crate::app::books::{OpenBooks, OpenFund, Told};
-use crate::app::clock;
 use crate::app::records::{ClaimMaterial, Objection, OnceKey};
-use crate::app::vault::{Sealed, Vault};
-use crate::domain::allocation::{FundId, Signature};
+use crate::domain::allocation::Signature;
 use crate::domain::claim::{Claim, ClaimId, Notice, Part, State};
-use crate::domain::disbursement::{Answer, Payment};
+use crate::domain::disbursement::Answer;
 use crate::domain::error::{Bilingual, Error, Violation, excerpt};
 use crate::domain::ledger::{Account, Posting};
 use crate::domain::money::Money;
-use crate::domain::region::RegionCode;
 use crate::domain::subsidy::ProgrammeCode;
-use crate::store::Tx;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-type KeyName = (String, String, String);
-type Place = (FundId, RegionCode, ProgrammeCode);
-
-/// A claim on the sheet.
-struct Held {
-    claim: Claim,
-    /// The version in the store; none for a new one.
-    stored: Option<u32>,
-    /// What a new claim was assessed from; for another, where its keys may be freed.
-    material: Option<ClaimMaterial>,
-}
-
-/// All that the jobs of one transaction need, in memory.
-pub(super) struct Sheet<'a> {
-    vault: &'a Vault,
-    books: OpenBooks,
-    claims: BTreeMap<ClaimId, Held>,
-    payments: HashMap<String, Payment>,
-    concluded: BTreeSet<String>,
-    objections: BTreeMap<(ClaimId, u32), Objection>,
-    touched_objections: BTreeSet<(ClaimId, u32)>,
-    taken: HashMap<KeyName, ClaimId>,
-    new_keys: Vec<(ClaimId, ProgrammeCode, OnceKey)>,
-    freed_keys: Vec<(ClaimId, ProgrammeCode, OnceKey)>,
-    waiting: BTreeMap<Place, u64>,
-    resealed: Vec<(ClaimId, Sealed)>,
-}
-
-impl<'a> Sheet<'a> {
-    /// Locks the journals and reads what the commands name.
-    pub(super) async fn open(tx: &Tx, vault: &'a Vault, jobs: &[Job]) -> Result<Self, Error> {
-        let commands = || jobs.iter().flat_map(|job| job.work.commands());
-        // Payments say which claims they are of; neither that nor their fund ever changes, so they may be
-        // looked at before the lock.
-        let references: BTreeSet<&str> = commands().filter_map(Command::reference).collect();
-        let references: Vec<&str> = references.into_iter().collect();
-        let mut payments: HashMap<String, Payment> = HashMap::new();
-        for payment in tx.payments_by_reference(&references).await? {
-            payments.insert(payment.reference.clone(), payment);
-        }
-        let mut ids: BTreeSet<ClaimId> = commands().filter_map(Command::claim).cloned().collect();
-        ids.extend(payments.values().map(|payment| payment.claim.clone()));
-        let mut funds: BTreeSet<FundId> = ids.iter().map(|id| id.fund.clone()).collect();
-        funds.extend(commands().filter_map(|command| match command {
-            Command::Submit(submission) => Some(submission.fund.clone()),
-            _ => None,
-        }));
-        let mut books = OpenBooks::open(tx, &funds).await?;
-        if !references.is_empty() {
-            // Again, now that nobody else concludes them.
-            for payment in tx.payments_by_reference(&references).await? {
-                payments.insert(payment.reference.clone(), payment);
-            }
-        }
-        let claims = tx.claims(&ids.iter().collect::<Vec<_>>()).await?;
-        let mut places: BTreeSet<Place> = BTreeSet::new();
-        let mut accounts: BTreeSet<(FundId, Account)> = BTreeSet::new();
-        for claim in &claims {
-            accounts.extend(claim.accounts().map(|account| (claim.id.fund.clone(), account)));
-        }
-        let approved: BTreeSet<&ClaimId> = commands()
-            .filter(|command| matches!(command, Command::Approve { .. }))
-            .filter_map(Command::claim)
-            .collect();
-        for claim in claims.iter().filter(|claim| approved.contains(&claim.id)) {
-            places.insert((
-                claim.id.fund.clone(),
-                claim.region.clone(),
-                claim.programme.clone(),
-            ));
-        }
-        let mut keys: BTreeSet<(&ProgrammeCode, &str, &str)> = BTreeSet::new();
-        for command in commands() {
-            let Command::Submit(submission) = command else {
-                continue;
-            };
-            accounts.extend(
-                submission
-                    .accounts()
-                    .map(|account| (submission.fund.clone(), account)),
-            );
-            for key in submission.keys.iter().flatten() {
-                keys.insert((&submission.programme, &key.kind, &key.hash));
-            }
-        }
-        let taken = tx.taken_keys(&keys.into_iter().collect::<Vec<_>>()).await?;
-        let places: Vec<(&FundId, &RegionCode, &ProgrammeCode)> = (places.iter())
-            .map(|(fund, region, programme)| (fund, region, programme))
-            .collect();
-        let waiting = tx.waiting_claims(&places).await?;
-        let objected: BTreeSet<&ClaimId> = commands()
-            .filter(|command| matches!(command, Command::Resolve { .. }))
-            .filter_map(Command::claim)
-            .collect();
-        let objections = tx.objections(&objected.into_iter().collect::<Vec<_>>()).await?;
-        let ending: BTreeSet<&ClaimId> = commands()
-            .filter(|command| command.may_free_keys())
-            .filter_map(Command::claim)
-            .collect();
-        let mut materials: BTreeMap<ClaimId, ClaimMaterial> = tx
-            .claim_material(&ending.into_iter().collect::<Vec<_>>())
-            .await?
-            .into_iter()
-            .collect();
-        books.load(tx, accounts).await?;
-        Ok(Self {
-            vault,
-            books,
-            claims: claims
-                .into_iter()
-                .map(|claim| {
-                    let held = Held {
-                        stored: Some(claim.version),
-                        material: materials.remove(&claim.id),
-                        claim,
-                    };
-                    (held.claim.id.clone(), held)
-                })
-                .collect(),
-            payments,
-            concluded: BTreeSet::new(),
-            objections: objections
-                .into_iter()
-                .map(|objection| ((objection.claim.clone(), objection.number), objection))
-                .collect(),
-            touched_objections: BTreeSet::new(),
-            taken: taken.into_iter().collect(),
-            new_keys: Vec::new(),
-            freed_keys: Vec::new(),
-            waiting: waiting.into_iter().collect(),
-            resealed: Vec::new(),
-        })
-    }
-
-    /// Writes what was decided.
-    pub(super) async fn write(mut self, tx: &Tx) -> Result<(), Error> {
-        let (new, old): (Vec<&Held>, Vec<&Held>) =
-            self.claims.values().partition(|held| held.stored.is_none());
-        let materials: Vec<(&Claim, &ClaimMaterial)> = new
-            .iter()
-            .filter_map(|held| Some((&held.claim, held.material.as_ref()?)))
-            .collect();
-        tx.insert_claims(&materials).await?;
-        let changed: Vec<(&Claim, u32)> = old
-            .iter()
-            .filter_map(|held| Some((&held.claim, held.stored?)))
-            .filter(|(claim, stored)| claim.version != *stored)
-            .collect();
-        tx.update_claims(&changed).await?;
-        let resealed: Vec<(&ClaimId, &Sealed)> =
-            self.resealed.iter().map(|(id, sealed)| (id, sealed)).collect();
-        tx.update_sealed(&resealed).await?;
-        // Freed first: what one command frees, a later one of the same transaction may take.
-        tx.delete_keys(&key_rows(&self.freed_keys)).await?;
-        tx.insert_keys(&key_rows(&self.new_keys)).await?;
-        let objections: Vec<&Objection> = (self.touched_objections.iter())
-            .filter_map(|key| self.objections.get(key))
-            .collect();
-        tx.store_objections(&objections).await?;
-        let concluded: Vec<&Payment> = (self.concluded.iter())
-            .filter_map(|reference| self.payments.get(reference))
-            .collect();
-        tx.conclude_payments(&concluded).await?;
-        crate::app::disbursement::close_finished(tx, &mut self.books, &concluded).await?;
-        self.books.write(tx).await
-    }
-
+impl Sheet<'_> {
     /// Carries out the rows of a bulk call. A defect is nobody's refusal: the call fails as a whole.
-    pub(super) fn rows(
+    pub(in crate::app::desk) fn rows(
         &mut self,
         commands: &[Result<Command, Refusal>],
         signed: &Signature,
@@ -210,7 +40,11 @@ impl<'a> Sheet<'a> {
     }
 
     /// Carries out one command; refused, it changes nothing.
-    pub(super) fn carry_out(&mut self, command: &Command, signed: &Signature) -> Result<Claim, Error> {
+    pub(in crate::app::desk) fn carry_out(
+        &mut self,
+        command: &Command,
+        signed: &Signature,
+    ) -> Result<Claim, Error> {
         match command {
             Command::Submit(submission) => self.submit(submission, signed),
             Command::Approve { claim, etag, wait } => self.approve(claim, etag, *wait, signed),
@@ -602,25 +436,6 @@ impl<'a> Sheet<'a> {
             };
         }
         Ok(claim)
-    }
-}
-
-pub(in crate::app) fn key_rows(
-    keys: &[(ClaimId, ProgrammeCode, OnceKey)],
-) -> Vec<(&ClaimId, &ProgrammeCode, &OnceKey)> {
-    keys.iter()
-        .map(|(id, programme, key)| (id, programme, key))
-        .collect()
-}
-
-/// What is told about a change of a claim.
-pub(in crate::app) fn told<'a>(claim: &Claim, kind: &'a str, note: &'a str) -> Told<'a> {
-    Told {
-        kind,
-        resource: claim.id.to_string(),
-        state: claim.state.code(),
-        amount: claim.amount,
-        note,
     }
 }
 
