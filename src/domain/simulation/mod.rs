@@ -17,7 +17,7 @@ pub mod scenario;
 pub mod sweep;
 
 pub use base::{Base, Changed};
-pub use comparison::{Compared, Comparison, Heads};
+pub use comparison::{Compared, Comparison, Heads, compare};
 pub use plan::{Evaluator, Plan};
 pub use scenario::{Adjust, Change, How, Knob, Lever, Others, Refusal, Scenario, Setting};
 pub use sweep::{Axis, Sweep, Values};
