@@ -1,0 +1,165 @@
+//! `simulate`: what an allocation would be if something were otherwise.
+
+mod files;
+mod keeping;
+mod scenario_file;
+mod sweeping;
+mod tables;
+
+use super::client::Client;
+use super::output::{self, Failure};
+use crate::app::simulation::document::Question;
+use crate::grpc::pb;
+use clap::Subcommand;
+use files::FileArguments;
+use indicatif::{ProgressBar, ProgressStyle};
+use scenario_file::{FileSource, Section};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SimulateCommand {
+    /// Compares the scenarios of a file with its base
+    Compare {
+        #[command(flatten)]
+        source: FileSource,
+        #[command(flatten)]
+        files: FileArguments,
+    },
+    /// Computes every point of a file's grid
+    Sweep {
+        #[command(flatten)]
+        source: FileSource,
+        #[command(flatten)]
+        files: FileArguments,
+    },
+    /// Computes a section of a file and keeps it, so that it can be fetched again or made a draft
+    Keep {
+        #[command(flatten)]
+        source: FileSource,
+        /// Which section
+        #[arg(long, value_enum, default_value = "comparison")]
+        section: Section,
+        /// A title; default: that of the file
+        #[arg(long)]
+        title: Option<String>,
+        /// Computes, and keeps nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Lists kept simulations, newest first
+    List {
+        #[command(flatten)]
+        output: output::OutputArguments,
+    },
+    /// Computes a kept simulation again, checks that its result is the same, and shows it
+    Show {
+        /// simulations/ID or ID
+        name: String,
+        #[command(flatten)]
+        files: FileArguments,
+    },
+    /// Makes a draft allocation of a scenario or point of a kept simulation
+    Draft {
+        /// simulations/ID or ID
+        name: String,
+        /// Of a comparison, the name of the scenario
+        #[arg(long, default_value = "")]
+        scenario: String,
+        /// Of a sweep, the number of the point
+        #[arg(long, default_value_t = 0)]
+        point: u64,
+        /// Id of the fund that the allocation is of
+        #[arg(long, value_name = "ID")]
+        fund: String,
+        /// Title of the allocation
+        #[arg(long, default_value = "")]
+        title: String,
+        /// Computes, and keeps nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+pub(super) async fn run(command: SimulateCommand, mut client: Client) -> Result<(), Failure> {
+    match command {
+        SimulateCommand::Compare { source, files } => {
+            let read = source.read(&mut client).await?;
+            let Question::Comparison(asked) = read.section(Section::Comparison)? else {
+                return Ok(());
+            };
+            let request = pb::CompareScenariosRequest {
+                base: Some(read.base),
+                comparison: Some(asked.into()),
+            };
+            let answer = client.simulations.compare_scenarios(request).await?.into_inner();
+            comparison(&answer, &files)
+        }
+        SimulateCommand::Sweep { source, files } => {
+            let read = source.read(&mut client).await?;
+            let Question::Sweep(asked) = read.section(Section::Sweep)? else {
+                return Ok(());
+            };
+            let asked = pb::Sweep::from(asked);
+            let request = pb::RunSweepRequest {
+                base: Some(read.base),
+                sweep: Some(asked.clone()),
+            };
+            let mut stream = client.simulations.run_sweep(request).await?.into_inner();
+            let mut reading = sweeping::Reading::new(&asked, &files);
+            while let Some(message) = stream.message().await? {
+                reading.take(message)?;
+            }
+            reading.finish()
+        }
+        SimulateCommand::Keep {
+            source,
+            section,
+            title,
+            dry_run,
+        } => keeping::keep(&mut client, &source, section, title, dry_run).await,
+        SimulateCommand::List { output } => keeping::list(&mut client, &output).await,
+        SimulateCommand::Show { name, files } => keeping::show(&mut client, &name, &files).await,
+        SimulateCommand::Draft {
+            name,
+            scenario,
+            point,
+            fund,
+            title,
+            dry_run,
+        } => {
+            let request = pb::DraftAllocationRequest {
+                simulation: keeping::resource_name(&name),
+                scenario,
+                point,
+                fund: format!("funds/{fund}"),
+                title,
+                request_id: super::client::request_id(),
+                validate_only: dry_run,
+            };
+            keeping::draft(&mut client, request).await
+        }
+    }
+}
+
+/// Prints a comparison and writes its files.
+fn comparison(answer: &pb::CompareScenariosResponse, files: &FileArguments) -> Result<(), Failure> {
+    files::write_table(files, &tables::comparison_rows(answer)?)?;
+    files::print(&tables::comparison(answer)?)?;
+    files::print(&tables::scenarios(answer)?)
+}
+
+/// Evaluations from which on a bar is shown.
+const LONG: u64 = 20_000;
+
+/// A bar on standard error; nothing where that is no terminal, or the work is short.
+fn progress(length: u64) -> ProgressBar {
+    let bar = if length >= LONG {
+        ProgressBar::new(length)
+    } else {
+        ProgressBar::hidden()
+    };
+    let template = "{bar:40} {human_pos}/{human_len} 测算 evaluations {elapsed}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
