@@ -5,15 +5,26 @@
 //! - [`mod@plan`]: a base prepared for many scenarios; one evaluator a thread.
 //! - [`mod@sweep`]: grids over knobs, point by point.
 //! - [`mod@comparison`]: scenarios side by side.
+//! - [`mod@draw`]: samples of uncertain statistics.
+//! - [`mod@monte_carlo`], [`mod@quantiles`]: what becomes of the amounts under them.
+//! - [`mod@sobol`]: which uncertainty drives that.
+//! - [`mod@model`]: what these ask of the engine.
+//! - [`mod@fixed`]: functions that are not rational, in integers.
 //!
 //! There is one allocation engine. Every scenario is what [`crate::domain::formula::evaluate`] gives for
 //! the changed formula and the changed inputs, fen for fen; a plan only leaves out work whose result it knows.
 
 pub mod base;
 pub mod comparison;
+pub mod draw;
+pub mod fixed;
+pub mod model;
+pub mod monte_carlo;
 mod numbers;
 pub mod plan;
+pub mod quantiles;
 pub mod scenario;
+pub mod sobol;
 pub mod sweep;
 
 pub use base::{Base, Changed};
