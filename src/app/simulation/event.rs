@@ -5,7 +5,13 @@ use crate::domain::digest::Digest;
 use crate::domain::error::Bilingual;
 use crate::domain::money::Money;
 use crate::domain::region::Region;
+use crate::domain::simulation::fairness::Fairness;
+use crate::domain::simulation::goal::Goal;
+use crate::domain::simulation::monte_carlo::Summary;
+use crate::domain::simulation::sobol::{Sensitivity, Swing};
+use crate::domain::simulation::stability::Stability;
 use crate::domain::simulation::{Compared, Refusal};
+use rust_decimal::Decimal;
 
 /// What an answer was computed from.
 #[derive(Debug, Clone)]
@@ -126,6 +132,78 @@ pub struct SweepEnd {
     pub result_digest: Digest,
 }
 
+/// What may happen to a region, and why not.
+#[derive(Debug, Clone)]
+pub struct MonteCarloEnd {
+    /// Percentages of the quantiles.
+    pub quantiles: Vec<Decimal>,
+    /// Samples asked for.
+    pub samples: u64,
+    /// The seed.
+    pub seed: u64,
+    /// The domain's summary.
+    pub summary: Summary,
+    /// The regions, in code order.
+    pub regions: Vec<RegionHead>,
+    /// Last year's amounts in fen, where they were asked for.
+    pub last_year: Option<Vec<i64>>,
+    /// What drives the variance, where that was asked for; with the amounts at both ends of each input.
+    pub drivers: Option<(Sensitivity, Vec<Swing>)>,
+    /// Digest of the result.
+    pub result_digest: Digest,
+}
+
+/// A goal sought.
+#[derive(Debug, Clone)]
+pub struct GoalAnswer {
+    /// The head.
+    pub head: Head,
+    /// What was changed.
+    pub knob: Bilingual,
+    /// The target.
+    pub target: Bilingual,
+    /// The value in the base.
+    pub base_value: Decimal,
+    /// What was found.
+    pub goal: Goal,
+    /// What is measured there.
+    pub measured: String,
+    /// Digest of the result.
+    pub result_digest: Digest,
+}
+
+/// How stable ranks are.
+#[derive(Debug, Clone)]
+pub struct StabilityAnswer {
+    /// The head.
+    pub head: Head,
+    /// What was moved.
+    pub knob: Bilingual,
+    /// The value in the base.
+    pub base_value: Decimal,
+    /// The least value looked at.
+    pub low: Decimal,
+    /// The largest.
+    pub high: Decimal,
+    /// What was found.
+    pub stability: Stability,
+    /// Evaluations made.
+    pub evaluations: u64,
+    /// Digest of the result.
+    pub result_digest: Digest,
+}
+
+/// Measures of fairness.
+#[derive(Debug, Clone)]
+pub struct FairnessAnswer {
+    /// The head.
+    pub head: Head,
+    /// The base, whose name is empty, then the scenarios.
+    pub results: Vec<(String, Result<Fairness, Refusal>)>,
+    /// Digest of the result.
+    pub result_digest: Digest,
+}
+
 /// What is told.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -137,6 +215,20 @@ pub enum Event {
     Points(Points),
     /// A sweep ends.
     SweepEnds(Box<SweepEnd>),
+    /// Samples begin: what is uncertain, and how many evaluations there will be.
+    SamplesBegin(Box<Head>, Vec<Bilingual>, u64),
+    /// Samples.
+    Samples(Points),
+    /// Evaluations made, of how many.
+    Progress(u64, u64),
+    /// Samples end.
+    SamplesEnd(Box<MonteCarloEnd>),
+    /// A goal.
+    Goal(Box<GoalAnswer>),
+    /// Stability.
+    Stability(Box<StabilityAnswer>),
+    /// Fairness.
+    Fairness(Box<FairnessAnswer>),
 }
 
 /// What remains of an answer once it has been told.

@@ -343,6 +343,7 @@ impl Setup {
                 changes.extend(axes.map(|(axis, (_, value))| axis.target.set(*value)));
                 Ok(changes)
             }
+            Question::Goal(asked) => self.at_goal(asked),
             other => Err(Violation::new(
                 "simulation",
                 other.kind(),

@@ -15,7 +15,10 @@ mod comparing;
 pub mod document;
 pub mod event;
 mod keeping;
+mod measuring;
 mod reading;
+mod sampling;
+mod seeking;
 mod sweeping;
 pub mod workers;
 
@@ -199,9 +202,10 @@ impl Setup {
         match &self.request.question {
             Question::Comparison(asked) => self.compare(asked, to),
             Question::Sweep(asked) => self.sweep(asked, to),
-            Question::MonteCarlo(_) | Question::Goal(_) | Question::Stability(_) | Question::Fairness(_) => {
-                Err(Error::internal("not built").into())
-            }
+            Question::MonteCarlo(asked) => self.sample(asked, to),
+            Question::Goal(asked) => self.seek(asked, to),
+            Question::Stability(asked) => self.stability(asked, to),
+            Question::Fairness(asked) => self.fairness(asked, to),
         }
     }
 
