@@ -8,6 +8,8 @@
 //! - [`mod@draw`]: samples of uncertain statistics.
 //! - [`mod@monte_carlo`], [`mod@quantiles`]: what becomes of the amounts under them.
 //! - [`mod@sobol`]: which uncertainty drives that.
+//! - [`mod@goal`], [`mod@stability`]: how far a knob must or may move, both by way of [`mod@grid`].
+//! - [`mod@fairness`]: how evenly money is spread, and whether it goes where migrants are.
 //! - [`mod@model`]: what these ask of the engine.
 //! - [`mod@fixed`]: functions that are not rational, in integers.
 //!
@@ -17,7 +19,10 @@
 pub mod base;
 pub mod comparison;
 pub mod draw;
+pub mod fairness;
 pub mod fixed;
+pub mod goal;
+pub mod grid;
 pub mod model;
 pub mod monte_carlo;
 mod numbers;
@@ -25,6 +30,7 @@ pub mod plan;
 pub mod quantiles;
 pub mod scenario;
 pub mod sobol;
+pub mod stability;
 pub mod sweep;
 
 pub use base::{Base, Changed};
