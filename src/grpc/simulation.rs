@@ -3,7 +3,8 @@
 use super::convert::allocation::from_run;
 use super::convert::names;
 use super::convert::simulation::{
-    from_comparison, from_event, from_kept, from_sweep_event, kept_request, request,
+    from_comparison, from_event, from_fairness, from_goal, from_kept, from_samples_event, from_stability,
+    from_sweep_event, kept_request, request,
 };
 use super::gate::{Answers, Gate};
 use super::page::Page;
@@ -12,7 +13,7 @@ use super::pb::simulation_service_server::SimulationService;
 use super::status::to_status;
 use crate::app::App;
 use crate::app::simulation::document::Question;
-use crate::app::simulation::event::{Answered, Event};
+use crate::app::simulation::event::Event;
 use crate::app::simulation::{Draft, Emit, SimulationId, SimulationRequest};
 use crate::domain::error::{Error, Violation};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,7 +44,7 @@ impl Simulations {
         &self,
         request: Result<SimulationRequest, Error>,
         write: impl Fn(Event) -> Option<T> + Send + 'static,
-    ) -> Result<(T, Answered), Status> {
+    ) -> Answer<T> {
         let _permit = self.gate.enter()?;
         let told = Arc::new(Mutex::new(None));
         let keep = Arc::clone(&told);
@@ -54,10 +55,10 @@ impl Simulations {
             true
         });
         let answer = async {
-            let answered = self.app.simulate(request?, emit).await?;
+            self.app.simulate(request?, emit).await?;
             let message = told.lock().unwrap_or_else(PoisonError::into_inner).take();
             let message = message.ok_or_else(|| Error::internal("a simulation told nothing"))?;
-            Ok((message, answered))
+            Ok(Response::new(message))
         };
         answer.await.map_err(to_status)
     }
@@ -95,8 +96,7 @@ impl SimulationService for Simulations {
             Event::Comparison(answer) => Some(from_comparison(&answer)),
             _ => None,
         };
-        let (answer, _) = self.at_once(request(message.base, asked), write).await?;
-        Ok(Response::new(answer))
+        self.at_once(request(message.base, asked), write).await
     }
 
     #[tracing::instrument(skip_all, name = "RunSweep")]
@@ -109,30 +109,53 @@ impl SimulationService for Simulations {
     #[tracing::instrument(skip_all, name = "RunMonteCarlo")]
     async fn run_monte_carlo(
         &self,
-        _message: Request<pb::RunMonteCarloRequest>,
+        message: Request<pb::RunMonteCarloRequest>,
     ) -> Answer<Self::RunMonteCarloStream> {
-        Err(Status::unimplemented(""))
+        let message = message.into_inner();
+        let asked = Question::MonteCarlo(message.monte_carlo.unwrap_or_default().into());
+        let send_samples = message.send_samples;
+        self.streamed(request(message.base, asked), move |event| {
+            from_samples_event(event, send_samples)
+        })
     }
 
     #[tracing::instrument(skip_all, name = "SeekGoal")]
-    async fn seek_goal(&self, _message: Request<pb::SeekGoalRequest>) -> Answer<pb::SeekGoalResponse> {
-        Err(Status::unimplemented(""))
+    async fn seek_goal(&self, message: Request<pb::SeekGoalRequest>) -> Answer<pb::SeekGoalResponse> {
+        let message = message.into_inner();
+        let asked = Question::Goal(message.goal.unwrap_or_default().into());
+        let write = |event| match event {
+            Event::Goal(answer) => Some(from_goal(&answer)),
+            _ => None,
+        };
+        self.at_once(request(message.base, asked), write).await
     }
 
     #[tracing::instrument(skip_all, name = "MeasureStability")]
     async fn measure_stability(
         &self,
-        _message: Request<pb::MeasureStabilityRequest>,
+        message: Request<pb::MeasureStabilityRequest>,
     ) -> Answer<pb::MeasureStabilityResponse> {
-        Err(Status::unimplemented(""))
+        let message = message.into_inner();
+        let asked = Question::Stability(message.stability.unwrap_or_default().into());
+        let write = |event| match event {
+            Event::Stability(answer) => Some(from_stability(&answer)),
+            _ => None,
+        };
+        self.at_once(request(message.base, asked), write).await
     }
 
     #[tracing::instrument(skip_all, name = "MeasureFairness")]
     async fn measure_fairness(
         &self,
-        _message: Request<pb::MeasureFairnessRequest>,
+        message: Request<pb::MeasureFairnessRequest>,
     ) -> Answer<pb::MeasureFairnessResponse> {
-        Err(Status::unimplemented(""))
+        let message = message.into_inner();
+        let asked = Question::Fairness(message.fairness.unwrap_or_default().into());
+        let write = |event| match event {
+            Event::Fairness(answer) => Some(from_fairness(&answer)),
+            _ => None,
+        };
+        self.at_once(request(message.base, asked), write).await
     }
 
     #[tracing::instrument(skip_all, name = "CreateSimulation")]
@@ -217,10 +240,11 @@ impl SimulationService for Simulations {
             self.app.simulation(&id).await
         };
         let kept = looked_up.await.map_err(to_status)?;
+        let send_samples = message.send_samples;
         let app = self.app.clone();
         Ok(self.gate.stream(permit, move |sender| async move {
-            app.repeat_simulation(&kept, to_stream(sender, from_event))
-                .await?;
+            let write = move |event| from_event(event, send_samples);
+            app.repeat_simulation(&kept, to_stream(sender, write)).await?;
             Ok(())
         }))
     }

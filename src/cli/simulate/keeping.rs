@@ -2,7 +2,7 @@
 
 use super::files::FileArguments;
 use super::scenario_file::{FileSource, Section};
-use super::{comparison, sweeping, tables};
+use super::{analysis, comparison, sweeping, tables};
 use crate::app::simulation::document::Question;
 use crate::cli::client::{Client, request_id};
 use crate::cli::output::{self, Failure, OutputArguments};
@@ -147,7 +147,8 @@ pub(super) async fn show(client: &mut Client, name: &str, files: &FileArguments)
         _ => pb::Sweep::default(),
     };
     let mut reading = sweeping::Reading::new(&sweep, files);
-    let mut swept = false;
+    let mut sampling = analysis::Reading::new();
+    let (mut swept, mut sampled) = (false, false);
     while let Some(message) = stream.message().await? {
         match message.content {
             Some(Content::Comparison(answer)) => comparison(&answer, files)?,
@@ -155,11 +156,21 @@ pub(super) async fn show(client: &mut Client, name: &str, files: &FileArguments)
                 swept = true;
                 reading.take(message)?;
             }
-            _ => return Err(Error::internal("the server sent an unknown answer").into()),
+            Some(Content::MonteCarlo(message)) => {
+                sampled = true;
+                sampling.take(message);
+            }
+            Some(Content::Goal(answer)) => analysis::goal(&answer, files)?,
+            Some(Content::Stability(answer)) => analysis::stability(&answer, files)?,
+            Some(Content::Fairness(answer)) => analysis::fairness(&answer, files)?,
+            None => return Err(Error::internal("the server sent an unknown answer").into()),
         }
     }
     if swept {
         reading.finish()?;
+    }
+    if sampled {
+        sampling.finish(files)?;
     }
     Ok(())
 }

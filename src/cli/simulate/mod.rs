@@ -1,5 +1,6 @@
 //! `simulate`: what an allocation would be if something were otherwise.
 
+mod analysis;
 mod files;
 mod keeping;
 mod scenario_file;
@@ -26,6 +27,34 @@ pub(super) enum SimulateCommand {
     },
     /// Computes every point of a file's grid
     Sweep {
+        #[command(flatten)]
+        source: FileSource,
+        #[command(flatten)]
+        files: FileArguments,
+    },
+    /// Samples uncertain statistics: quantiles, chances, and what drives the variance
+    MonteCarlo {
+        #[command(flatten)]
+        source: FileSource,
+        #[command(flatten)]
+        files: FileArguments,
+    },
+    /// Seeks the smallest change that meets the target of a file
+    Goal {
+        #[command(flatten)]
+        source: FileSource,
+        #[command(flatten)]
+        files: FileArguments,
+    },
+    /// Finds how far a number can move before two regions change rank
+    Stability {
+        #[command(flatten)]
+        source: FileSource,
+        #[command(flatten)]
+        files: FileArguments,
+    },
+    /// Measures inequality per head, and whether money leans to where migrants are
+    Fairness {
         #[command(flatten)]
         source: FileSource,
         #[command(flatten)]
@@ -109,6 +138,59 @@ pub(super) async fn run(command: SimulateCommand, mut client: Client) -> Result<
                 reading.take(message)?;
             }
             reading.finish()
+        }
+        SimulateCommand::MonteCarlo { source, files } => {
+            let read = source.read(&mut client).await?;
+            let Question::MonteCarlo(asked) = read.section(Section::MonteCarlo)? else {
+                return Ok(());
+            };
+            let request = pb::RunMonteCarloRequest {
+                base: Some(read.base),
+                monte_carlo: Some(asked.into()),
+                send_samples: false,
+            };
+            let mut stream = client.simulations.run_monte_carlo(request).await?.into_inner();
+            let mut reading = analysis::Reading::new();
+            while let Some(message) = stream.message().await? {
+                reading.take(message);
+            }
+            reading.finish(&files)
+        }
+        SimulateCommand::Goal { source, files } => {
+            let read = source.read(&mut client).await?;
+            let Question::Goal(asked) = read.section(Section::Goal)? else {
+                return Ok(());
+            };
+            let request = pb::SeekGoalRequest {
+                base: Some(read.base),
+                goal: Some(asked.into()),
+            };
+            let answer = client.simulations.seek_goal(request).await?.into_inner();
+            analysis::goal(&answer, &files)
+        }
+        SimulateCommand::Stability { source, files } => {
+            let read = source.read(&mut client).await?;
+            let Question::Stability(asked) = read.section(Section::Stability)? else {
+                return Ok(());
+            };
+            let request = pb::MeasureStabilityRequest {
+                base: Some(read.base),
+                stability: Some(asked.into()),
+            };
+            let answer = client.simulations.measure_stability(request).await?.into_inner();
+            analysis::stability(&answer, &files)
+        }
+        SimulateCommand::Fairness { source, files } => {
+            let read = source.read(&mut client).await?;
+            let Question::Fairness(asked) = read.section(Section::Fairness)? else {
+                return Ok(());
+            };
+            let request = pb::MeasureFairnessRequest {
+                base: Some(read.base),
+                fairness: Some(asked.into()),
+            };
+            let answer = client.simulations.measure_fairness(request).await?.into_inner();
+            analysis::fairness(&answer, &files)
         }
         SimulateCommand::Keep {
             source,
