@@ -5,6 +5,7 @@
 mod csv;
 pub mod hledger;
 mod json;
+pub mod simulation;
 mod text;
 mod totals;
 mod xlsx;
