@@ -7,6 +7,8 @@
 //! - Coordinates are whole tenths of a pixel, computed in integers. Money stays exact; only places are rounded.
 //! - The same model gives the same bytes at any time and place.
 
+mod chart;
+mod figures;
 mod markup;
 mod measure;
 mod model;
