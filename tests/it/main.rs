@@ -26,6 +26,7 @@ mod properties;
 mod published;
 mod python;
 mod reference;
+mod report_page;
 mod server;
 mod statistics;
 mod subsidies;
