@@ -1,6 +1,6 @@
 //! A matrix with a number in every cell; the colour says the same once more: the darker, the more.
 
-use super::{Align, HEIGHT, LEADING, Parts, Picture, SMALL, TEXT, WIDTH, even_groups};
+use super::{Align, HEIGHT, LEADING, OVERHANG, Parts, Picture, SMALL, TEXT, WIDTH, even_groups};
 use crate::report::simulation::figures::{self, Unit};
 use crate::report::simulation::measure::{width, wrapped};
 use crate::report::simulation::{AxisValue, Language, Measure, SweepAxis, SweepSection};
@@ -189,14 +189,14 @@ impl<'s> Drawing<'s> {
         );
         picture.lines("axis", Align::Start, (frame.left + 40, LEADING / 2), &title);
         let middle = (LEADING + frame.head) / 2;
-        picture.lines("axis", Align::Start, (0, middle), corner);
+        picture.lines("axis", Align::Start, (OVERHANG, middle), corner);
         for at in frame.columns.clone() {
             let x = frame.x(at) + frame.column / 2;
             picture.lines("", Align::Middle, (x, middle), &headings[at]);
         }
         for at in frame.rows.clone() {
             let y = frame.y(at);
-            picture.lines("", Align::Start, (0, y + frame.row / 2), &names[at]);
+            picture.lines("", Align::Start, (OVERHANG, y + frame.row / 2), &names[at]);
             for across in frame.columns.clone() {
                 let measure = self.sweep.cells[at][across];
                 self.cell(&mut picture, frame, (across, at), measure);

@@ -28,6 +28,9 @@ const SMALL: i64 = 100;
 /// From one line of text to the next.
 const LEADING: i64 = 135;
 
+/// Some characters, such as Y, J and dashes, reach a little beyond where they stand.
+const OVERHANG: i64 = 15;
+
 /// The parts of a chart, each with its own height.
 pub(super) type Parts = Vec<Picture>;
 

@@ -1,7 +1,7 @@
 //! What most charts here are: a row for each thing, its name on the left, a drawing on one scale in the middle,
 //! figures on the right.
 
-use super::{Align, HEIGHT, LEADING, Parts, Picture, SMALL, TEXT, WIDTH};
+use super::{Align, HEIGHT, LEADING, OVERHANG, Parts, Picture, SMALL, TEXT, WIDTH};
 use crate::report::simulation::figures::{Scale, Unit};
 use crate::report::simulation::measure::{width, wrapped};
 
@@ -68,7 +68,7 @@ impl Rows {
             })
             .collect();
         let taken: i64 = columns.iter().map(|column| column + GAP).sum();
-        let scale = self.scale((left, (WIDTH - taken).max(left + 500)));
+        let scale = self.scale((left, (WIDTH - OVERHANG - taken).max(left + 500)));
         let heights: Vec<i64> = names
             .iter()
             .map(|lines| {
@@ -123,17 +123,20 @@ impl Rows {
             let middle = (scale.at(first) + scale.at(last)) / 2;
             picture.text("axis", Align::Middle, (middle, LEADING - 30), &self.axis);
         }
+        // Where amounts are so long that they leave hardly any room, some labels are left out.
+        let taken: i64 = columns.iter().map(|column| column + GAP).sum();
+        let (mut free, end) = (0, WIDTH - taken + GAP / 2);
         for tick in &ticks {
             let x = scale.at(*tick);
-            picture.text(
-                "axis",
-                Align::Middle,
-                (x, 2 * LEADING - 10),
-                &scale.label(*tick, self.unit),
-            );
+            let label = scale.label(*tick, self.unit);
+            let half = width(&label, SMALL) / 2;
+            if x - half >= free && x + half <= end {
+                picture.text("axis", Align::Middle, (x, 2 * LEADING - 10), &label);
+                free = x + half + 50;
+            }
             picture.line("grid", (x, top - 50), (x, top + total));
         }
-        let mut right = WIDTH;
+        let mut right = WIDTH - OVERHANG;
         let mut edges = Vec::new();
         for (column, column_width) in self.figures.iter().zip(columns).rev() {
             picture.text("axis", Align::End, (right, 2 * LEADING - 10), &column.heading);
@@ -144,7 +147,7 @@ impl Rows {
         for row in rows {
             let height = heights[row];
             let middle = y + height / 2;
-            picture.lines("", Align::Start, (0, middle), &names[row]);
+            picture.lines("", Align::Start, (OVERHANG, middle), &names[row]);
             for (column, edge) in &edges {
                 if let Some(value) = column.values.get(row) {
                     picture.text("num", Align::End, (*edge, middle + 38), value);

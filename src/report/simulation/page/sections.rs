@@ -29,6 +29,8 @@ pub(super) struct Writer<'r> {
 /// A chart with what is said of it.
 struct Figure<'f> {
     title: &'f str,
+    /// Whether the caption says the title again, where no heading does.
+    titled: bool,
     description: &'f str,
     caption: &'f str,
     parts: Parts,
@@ -177,9 +179,12 @@ impl<'r> Writer<'r> {
             };
             part.finish(page, &id, &title, figure.description);
         }
-        page.raw("<figcaption>")
-            .raw(figure.caption)
-            .raw("</figcaption></figure>\n");
+        page.raw("<figcaption>");
+        if figure.titled {
+            let title = format!("{}{}", figure.title, self.say(". ", "。"));
+            page.element("strong", &[], &title);
+        }
+        page.raw(figure.caption).raw("</figcaption></figure>\n");
     }
 
     /// A caption that says how to read a chart; `keys` are drawn as the chart draws them.
@@ -231,6 +236,7 @@ impl<'r> Writer<'r> {
         let caption = self.caption(&keys, &self.more(shown.len(), report.regions.len()));
         let figure = Figure {
             title: self.say("Amounts in the base", "基准方案各地区金额"),
+            titled: true,
             description: self.say(
                 "Horizontal bars, one for each region. The table below has the figures.",
                 "横向条形图,每个地区一条。数值见下表。",
@@ -412,6 +418,7 @@ impl<'r> Writer<'r> {
         let title = format!("{}{}", self.say("Changes: ", "增减:"), self.of(&scenario.name));
         let figure = Figure {
             title: &title,
+            titled: true,
             description: self.say(
                 "Bars from zero, to the right for gains and to the left for losses, the largest gain first. The table below has the figures.",
                 "从零点起的条形图,增加向右、减少向左,按增减由大到小排列。数值见下表。",
@@ -521,6 +528,7 @@ impl<'r> Writer<'r> {
         };
         let figure = Figure {
             title,
+            titled: false,
             description: &description,
             caption: &caption,
             parts: drawn.parts,
@@ -574,6 +582,7 @@ impl<'r> Writer<'r> {
         let caption = self.caption(&keys, sentence.trim_end());
         let figure = Figure {
             title: self.say("How amounts spread", "金额的分布"),
+            titled: true,
             description: self.say(
                 "Box plots of quantiles, one for each region. The table below has the figures.",
                 "分位数箱线图,每个地区一行。数值见下表。",
@@ -641,6 +650,7 @@ impl<'r> Writer<'r> {
             let title = format!("{}{result}", self.say("Tornado: ", "龙卷风图:"));
             let figure = Figure {
                 title: &title,
+                titled: true,
                 description: self.say(
                     "Bars from the base to the result at the low and the high end of each input, the widest first.",
                     "从基准到各输入取低值、高值时结果的条形图,按影响由大到小排列。",
@@ -679,6 +689,7 @@ impl<'r> Writer<'r> {
             let title = format!("{}{result}", self.say("Share of the variance: ", "方差贡献:"));
             let figure = Figure {
                 title: &title,
+                titled: true,
                 description: self.say(
                     "Two bars for each input, the first-order and the total Sobol index, the largest total first.",
                     "每个输入两条:一阶与总 Sobol 指数,按总指数由大到小排列。",
@@ -697,17 +708,17 @@ impl<'r> Writer<'r> {
         if section.drivers.iter().any(|driver| named(&driver)) {
             let mut table = Table::new(self.say("The ends of the inputs", "输入的取值"))
                 .text(self.say("Input", "输入"))
-                .figures(self.say("Low end", "低值"))
+                .text(self.say("Low end", "低值"))
                 .figures(self.say("Result, yuan", "结果(元)"))
-                .figures(self.say("High end", "高值"))
+                .text(self.say("High end", "高值"))
                 .figures(self.say("Result, yuan", "结果(元)"));
             for driver in swinging {
                 if let Some(swing) = &driver.swing {
                     table.rows.push(vec![
                         Cell::Text(self.of(&driver.input).to_owned()),
-                        Cell::Figure(swing.low_at.clone()),
+                        Cell::Text(swing.low_at.clone()),
                         Cell::Figure(figures::money(swing.low)),
-                        Cell::Figure(swing.high_at.clone()),
+                        Cell::Text(swing.high_at.clone()),
                         Cell::Figure(figures::money(swing.high)),
                     ]);
                 }
@@ -795,6 +806,7 @@ impl<'r> Writer<'r> {
             );
             let figure = Figure {
                 title: self.say("Lorenz curves", "洛伦兹曲线"),
+                titled: true,
                 description: self.say(
                     "Cumulative share of the money over the cumulative share of people.",
                     "资金累计占比与人数累计占比的关系曲线。",

@@ -1,6 +1,15 @@
 //! Tables of the page.
 
 use crate::report::simulation::markup::Markup;
+use crate::report::simulation::measure::width;
+use std::ops::Range;
+
+/// How wide a table can be, in thousandths of its font size (680 pixels at 8 points when printed, less on screen).
+const PAGE: i64 = 61_500;
+/// How wide a column of text is at least.
+const HEADING: i64 = 6_000;
+/// The padding of a cell.
+const PADDING: i64 = 1_150;
 
 /// A cell of a table.
 #[derive(Debug, Clone)]
@@ -45,24 +54,58 @@ impl Table {
         self
     }
 
+    /// Writes the table, or several one after the other where it is too wide for A4: each has the first column.
     pub(super) fn write(&self, page: &mut Markup) {
+        let mut from = 1;
+        loop {
+            let mut to = from;
+            let mut room = PAGE - HEADING;
+            while to < self.columns.len() && (to == from || self.width(to) <= room) {
+                room -= self.width(to);
+                to += 1;
+            }
+            self.write_columns(page, from..to);
+            if to >= self.columns.len() {
+                return;
+            }
+            from = to;
+        }
+    }
+
+    /// How wide a column is at least, in thousandths of the font size.
+    fn width(&self, column: usize) -> i64 {
+        let figures = (self.rows.iter().chain(&self.totals))
+            .filter_map(|row| match row.get(column) {
+                Some(Cell::Figure(text) | Cell::Change(text, _)) => Some(width(text, 1000)),
+                Some(Cell::Text(_) | Cell::Named(..)) | None => None,
+            })
+            .max();
+        figures.unwrap_or(HEADING) + PADDING
+    }
+
+    fn write_columns(&self, page: &mut Markup, columns: Range<usize>) {
+        let shown = |row: &[Cell]| -> Vec<Cell> {
+            let rest = row.get(columns.clone()).unwrap_or_default();
+            row.first().into_iter().chain(rest).cloned().collect()
+        };
         page.raw("<div class=\"wide\"><table>");
         if !self.caption.is_empty() {
             page.element("caption", &[], &self.caption);
         }
         page.raw("<thead><tr>");
-        for (heading, figures) in &self.columns {
+        let rest = self.columns.get(columns.clone()).unwrap_or_default();
+        for (heading, figures) in self.columns.first().into_iter().chain(rest) {
             let class = if *figures { "n" } else { "" };
             page.element("th", &[("scope", "col"), ("class", class)], heading);
         }
         page.raw("</tr></thead>\n<tbody>\n");
         for row in &self.rows {
-            write_row(page, row);
+            write_row(page, &shown(row));
         }
         page.raw("</tbody>");
         if let Some(totals) = &self.totals {
             page.raw("\n<tfoot>");
-            write_row(page, totals);
+            write_row(page, &shown(totals));
             page.raw("</tfoot>");
         }
         page.raw("</table></div>\n");
