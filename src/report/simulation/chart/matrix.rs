@@ -6,7 +6,7 @@ use crate::report::simulation::measure::{width, wrapped};
 use crate::report::simulation::{AxisValue, Language, Measure, SweepAxis, SweepSection};
 
 /// The widest that names on the left get before they are broken.
-const NAMES: i64 = 1500;
+const NAMES: i64 = 1700;
 /// The least width of a column that is headed by a name.
 const NAMED: i64 = 860;
 /// The most width of a column.

@@ -1,7 +1,10 @@
 //! The page around the charts: two articles, one in each language, of which a switch without script shows one.
 
+mod comparison;
+mod findings;
 mod sections;
 mod tables;
+mod uncertainty;
 
 use super::markup::Markup;
 use super::{Language, SimulationReport};

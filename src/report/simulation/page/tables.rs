@@ -131,7 +131,8 @@ fn write_row(page: &mut Markup, row: &[Cell]) {
             Cell::Named(text, remark) => {
                 page.open(name, &with("")).text(text);
                 if !remark.is_empty() {
-                    page.raw(" ").element("span", &[("class", "code")], remark);
+                    page.raw(" ")
+                        .element("span", &[("class", remark_class(remark))], remark);
                 }
                 page.close(name)
             }
@@ -147,4 +148,15 @@ fn write_row(page: &mut Markup, row: &[Cell]) {
         };
     }
     page.raw("</tr>\n");
+}
+
+/// Codes and figures stay on one line, sentences need not.
+fn remark_class(remark: &str) -> &'static str {
+    if remark.len() <= 40 && !remark.contains(' ') && remark.is_ascii()
+        || remark.starts_with(['+', '\u{2212}'])
+    {
+        "code"
+    } else {
+        "remark"
+    }
 }
