@@ -6,6 +6,7 @@ mod csv;
 pub mod hledger;
 mod json;
 pub mod rows;
+pub mod simulation;
 mod text;
 mod totals;
 mod xlsx;

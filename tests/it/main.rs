@@ -27,6 +27,7 @@ mod published;
 mod python;
 mod reference;
 mod scenarios;
+mod report_page;
 mod server;
 mod statistics;
 mod subsidies;
