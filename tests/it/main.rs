@@ -26,6 +26,7 @@ mod properties;
 mod published;
 mod python;
 mod reference;
+mod scenarios;
 mod server;
 mod statistics;
 mod subsidies;

@@ -124,11 +124,11 @@ pub(super) fn component_parts(payments: Vec<Paid>, scored: &[Scored]) -> (Vec<Co
         .unzip()
 }
 
-/// Step 2: each component's money, in units.
-pub(in crate::domain) fn pools(
+/// Step 2: what each fixed component has, in units, and what is left for those with percentages.
+pub(in crate::domain) fn fixed_and_rest(
     formula: &Formula,
     split: &MoneySplit,
-) -> Result<Vec<Fraction>, Vec<Violation>> {
+) -> Result<(Vec<Fraction>, Fraction), Vec<Violation>> {
     let unit = formula.unit.fen();
     let in_units = |amount: Money| Fraction::new(amount.fen().into(), unit.into());
     let distributable = in_units(split.distributable);
@@ -169,6 +169,15 @@ pub(in crate::domain) fn pools(
             ),
         )]);
     }
+    Ok((fixed, rest))
+}
+
+/// Step 2: each component's money, in units.
+pub(in crate::domain) fn pools(
+    formula: &Formula,
+    split: &MoneySplit,
+) -> Result<Vec<Fraction>, Vec<Violation>> {
+    let (fixed, rest) = fixed_and_rest(formula, split)?;
     let pool = |(component, fixed): (&Component, Fraction)| match component.sum {
         Sum::Amount(_) => fixed,
         Sum::Percent(percent) => rest.times(&percentage(percent)),

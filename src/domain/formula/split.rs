@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 /// Step 1: from the pool to what is distributable.
 pub(in crate::domain) struct MoneySplit {
     /// 1, or the advance's part of it.
-    pub(super) scale: Fraction,
+    pub(in crate::domain) scale: Fraction,
     pub(super) is_advance: bool,
     pub(super) allocated_now: Money,
     pub(super) set_asides: Vec<Money>,

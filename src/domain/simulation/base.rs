@@ -41,9 +41,58 @@ pub struct Changed<'a> {
     snapshot: Cow<'a, Snapshot>,
 }
 
+/// A change of an indicator's values: its path, the indicator, year and region, and what happens.
+type Revaluation = (String, IndicatorCode, Option<i32>, Option<RegionCode>, Adjust);
+
+/// What changes come to before they are written down.
+struct Collected {
+    /// The document with its rounding changed.
+    document: Document,
+    before: Numbers,
+    numbers: Numbers,
+    removed: Vec<bool>,
+    added: Vec<BoundText>,
+    values: Vec<Revaluation>,
+}
+
 impl<'a> Base<'a> {
     /// Applies changes; reports everything about them that does not fit.
     pub fn apply(&self, changes: &[Change]) -> Result<Changed<'a>, Refusal> {
+        let Collected {
+            mut document,
+            before,
+            mut numbers,
+            removed,
+            added,
+            values,
+        } = self.collect(changes)?;
+        numbers.fill_up()?;
+        numbers.write(&before, &mut document);
+        let formula = self.changed_formula(document, &removed, added)?;
+        let observations = self.changed_observations(&formula, values)?;
+        let snapshot = if observations.is_empty() {
+            Cow::Borrowed(self.snapshot)
+        } else {
+            let used = used_series(&formula, self.year).into_iter();
+            let kept = used.filter_map(|(code, year)| self.snapshot.series(&code, year));
+            let kept = kept.flat_map(BTreeMap::values).cloned();
+            Cow::Owned(Snapshot::new(kept.chain(observations.iter().cloned())))
+        };
+        Ok(Changed {
+            base: *self,
+            formula,
+            observations,
+            pool: numbers.pool,
+            snapshot,
+        })
+    }
+
+    /// The numbers that changes give, percentages not yet filled up.
+    pub(super) fn numbers(&self, changes: &[Change]) -> Result<Numbers, Refusal> {
+        Ok(self.collect(changes)?.numbers)
+    }
+
+    fn collect(&self, changes: &[Change]) -> Result<Collected, Refusal> {
         let mut report = Faults::default();
         let mut document = self.formula.document.clone();
         let mut unit = self.formula.unit;
@@ -89,24 +138,13 @@ impl<'a> Base<'a> {
             }
         }
         report.finish()?;
-        numbers.fill_up()?;
-        numbers.write(&before, &mut document);
-        let formula = self.changed_formula(document, &removed, added)?;
-        let observations = self.changed_observations(&formula, values)?;
-        let snapshot = if observations.is_empty() {
-            Cow::Borrowed(self.snapshot)
-        } else {
-            let used = used_series(&formula, self.year).into_iter();
-            let kept = used.filter_map(|(code, year)| self.snapshot.series(&code, year));
-            let kept = kept.flat_map(BTreeMap::values).cloned();
-            Cow::Owned(Snapshot::new(kept.chain(observations.iter().cloned())))
-        };
-        Ok(Changed {
-            base: *self,
-            formula,
-            observations,
-            pool: numbers.pool,
-            snapshot,
+        Ok(Collected {
+            document,
+            before,
+            numbers,
+            removed,
+            added,
+            values,
         })
     }
 
@@ -128,7 +166,7 @@ impl<'a> Base<'a> {
     fn changed_observations(
         &self,
         formula: &Formula,
-        changes: Vec<(String, IndicatorCode, Option<i32>, Option<RegionCode>, Adjust)>,
+        changes: Vec<Revaluation>,
     ) -> Result<Vec<Observation>, Refusal> {
         let mut report = Faults::default();
         let used = used_series(formula, self.year);
@@ -218,15 +256,20 @@ impl Changed<'_> {
         &self.snapshot
     }
 
-    /// Binds the inputs and evaluates the formula, as for an allocation, and looks at the evaluation.
-    pub fn evaluate<T>(&self, look: impl FnOnce(&Evaluation<'_>) -> T) -> Result<T, Refusal> {
+    /// Binds the inputs, as for an allocation.
+    pub fn bind(&self) -> Result<Inputs<'_>, Refusal> {
         let Base {
             indicators,
             regions,
             year,
             ..
         } = self.base;
-        let inputs = Inputs::bind(&self.formula, &self.snapshot, indicators, regions, year)?;
+        Inputs::bind(&self.formula, &self.snapshot, indicators, regions, year)
+    }
+
+    /// Binds the inputs and evaluates the formula, as for an allocation, and looks at the evaluation.
+    pub fn evaluate<T>(&self, look: impl FnOnce(&Evaluation<'_>) -> T) -> Result<T, Refusal> {
+        let inputs = self.bind()?;
         Ok(look(&evaluate(&self.formula, &inputs, self.pool)?))
     }
 

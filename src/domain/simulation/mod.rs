@@ -2,7 +2,8 @@
 //!
 //! - [`mod@scenario`]: changes, and knobs, which are changes without their value.
 //! - [`mod@base`]: a formula with its data and pool, and the same once changed.
-//! - [`mod@plan`]: a base prepared for many scenarios; one evaluator a thread.
+//! - [`mod@plan`]: a base prepared for many scenarios.
+//! - [`mod@evaluator`]: their amounts, one evaluator a thread.
 //! - [`mod@sweep`]: grids over knobs, point by point.
 //! - [`mod@comparison`]: scenarios side by side.
 //! - [`mod@draw`]: samples of uncertain statistics.
@@ -19,10 +20,12 @@
 pub mod base;
 pub mod comparison;
 pub mod draw;
+pub mod evaluator;
 pub mod fairness;
 pub mod fixed;
 pub mod goal;
 pub mod grid;
+mod kernel;
 pub mod model;
 pub mod monte_carlo;
 mod numbers;
@@ -35,6 +38,10 @@ pub mod sweep;
 
 pub use base::{Base, Changed};
 pub use comparison::{Compared, Comparison, Heads, compare};
-pub use plan::{Evaluator, Plan};
+pub use evaluator::{Evaluator, Ways};
+pub use plan::Plan;
 pub use scenario::{Adjust, Change, How, Knob, Lever, Others, Refusal, Scenario, Setting};
 pub use sweep::{Axis, Sweep, Values};
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ pub trait Model {
     fn amounts(&mut self, settings: &[Setting]) -> Result<&[i64], Refusal>;
 }
 
-impl Model for super::plan::Evaluator<'_, '_> {
+impl Model for super::evaluator::Evaluator<'_, '_> {
     fn amounts(&mut self, settings: &[Setting]) -> Result<&[i64], Refusal> {
         Self::amounts(self, settings)
     }

@@ -9,8 +9,7 @@ use crate::domain::money::{Money, RoundingUnit};
 use crate::domain::region::RegionCode;
 use crate::domain::statistics::IndicatorCode;
 use num_bigint::BigInt;
-use num_integer::Integer;
-use num_traits::{Signed, ToPrimitive};
+use num_traits::ToPrimitive;
 use rust_decimal::Decimal;
 
 /// A number, and what it is: sums of money are whole fen.
@@ -331,6 +330,7 @@ impl Numbers {
         if before == 0 {
             return Ok(());
         }
+        let places = self.zeros();
         let mut rest = left;
         let mut last = None;
         for at in 0..self.components.len() {
@@ -338,7 +338,7 @@ impl Numbers {
             else {
                 continue;
             };
-            let scaled = scaled(percent).and_then(|percent| share(percent, left, before));
+            let scaled = scaled(percent).and_then(|percent| share(percent, left, before, places));
             let Some(mine) = scaled else {
                 return Err(refused(
                     "percentages of more digits than can be scaled".to_owned(),
@@ -352,6 +352,15 @@ impl Numbers {
             self.set_percent(at, mine + rest);
         }
         Ok(())
+    }
+
+    /// How many of the last of [`SCALE`] decimals are zero in every percentage.
+    fn zeros(&self) -> u32 {
+        let scale = |number: &Number| match number {
+            Number::Decimal(percent) => percent.normalize().scale(),
+            Number::Money(_) => 0,
+        };
+        SCALE.saturating_sub(self.components.iter().map(scale).max().unwrap_or(0))
     }
 
     fn set_percent(&mut self, at: usize, scaled: i128) {
@@ -405,24 +414,31 @@ fn write_sum(percent: &mut Exact, amount: &mut Exact, number: Number) {
 }
 
 /// Decimals of percentages while they are scaled.
-const SCALE: u32 = 26;
+pub(super) const SCALE: u32 = 26;
 /// 100 with so many decimals.
-const SCALED_HUNDRED: i128 = 100 * 10_i128.pow(SCALE);
+pub(super) const SCALED_HUNDRED: i128 = 100 * 10_i128.pow(SCALE);
 
 /// A percentage as a whole number of 10^-26.
-fn scaled(percent: Decimal) -> Option<i128> {
+pub(super) fn scaled(percent: Decimal) -> Option<i128> {
     let percent = percent.normalize();
     let places = SCALE.checked_sub(percent.scale())?;
     percent.mantissa().checked_mul(10_i128.checked_pow(places)?)
 }
 
-/// `percent * left / before`, rounded down to [`PRO_RATA_DECIMALS`].
-fn share(percent: i128, left: i128, before: i128) -> Option<i128> {
+/// `percent * left / before`, rounded down to [`PRO_RATA_DECIMALS`]; all three in 10^-26, `places` of which are zeros.
+fn share(percent: i128, left: i128, before: i128, places: u32) -> Option<i128> {
     const STEP: i128 = 10_i128.pow(SCALE - PRO_RATA_DECIMALS);
-    let product = BigInt::from(percent) * left;
-    if before <= 0 || product.is_negative() {
+    if percent < 0 || left < 0 || before <= 0 {
         return None;
     }
-    let steps = product.div_floor(&(BigInt::from(before) * STEP)).to_i128()?;
+    let zeros = 10_i128.pow(places);
+    // In 10^-20, so that the quotient is in steps; what few digits there mostly are fits 128 bits.
+    let small = || {
+        let product = (percent / zeros).checked_mul(left / zeros)?;
+        let power = PRO_RATA_DECIMALS.checked_sub(SCALE - places)?;
+        Some(product.checked_mul(10_i128.checked_pow(power)?)? / (before / zeros))
+    };
+    let steps =
+        small().or_else(|| (BigInt::from(percent) * left / (BigInt::from(before) * STEP)).to_i128())?;
     steps.checked_mul(STEP)
 }

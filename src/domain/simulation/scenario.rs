@@ -9,7 +9,7 @@ use crate::domain::error::Violation;
 use crate::domain::formula::document::BoundText;
 use crate::domain::money::RoundingUnit;
 use crate::domain::region::RegionCode;
-use crate::domain::statistics::IndicatorCode;
+use crate::domain::statistics::{IndicatorCode, MAX_DIGITS};
 use rust_decimal::Decimal;
 
 /// Why a scenario has no amounts: everything that is wrong with it.
@@ -288,7 +288,10 @@ impl Digits {
             mantissa /= 10;
             scale -= 1;
         }
-        Decimal::try_from_i128_with_scale(mantissa, scale).ok()
+        // A decimal holds a little more than the digits that documents may have.
+        (mantissa.unsigned_abs() < 10_u128.pow(MAX_DIGITS as u32))
+            .then(|| Decimal::try_from_i128_with_scale(mantissa, scale).ok())
+            .flatten()
     }
 
     /// A multiple of `step` times `10^-decimals`, rounded down.
