@@ -42,3 +42,6 @@ pub use evaluator::{Evaluator, Ways};
 pub use plan::Plan;
 pub use scenario::{Adjust, Change, How, Knob, Lever, Others, Refusal, Scenario, Setting};
 pub use sweep::{Axis, Sweep, Values};
+
+#[cfg(test)]
+mod tests;
