@@ -2,6 +2,7 @@
 
 mod analysis;
 mod files;
+mod html;
 mod keeping;
 mod scenario_file;
 mod sweeping;
@@ -11,10 +12,12 @@ use super::client::Client;
 use super::output::{self, Failure};
 use crate::app::simulation::document::Question;
 use crate::grpc::pb;
+use crate::report::simulation::Language;
 use clap::Subcommand;
 use files::FileArguments;
 use indicatif::{ProgressBar, ProgressStyle};
 use scenario_file::{FileSource, Section};
+use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SimulateCommand {
@@ -59,6 +62,17 @@ pub(super) enum SimulateCommand {
         source: FileSource,
         #[command(flatten)]
         files: FileArguments,
+    },
+    /// Asks every section of a file and lays it out as one HTML page that opens offline and prints on A4
+    Report {
+        #[command(flatten)]
+        source: FileSource,
+        /// Where the page is written
+        #[arg(long, value_name = "FILE")]
+        html: PathBuf,
+        /// The language that the page opens in; it holds both
+        #[arg(long, value_enum, default_value = "zh")]
+        language: PageLanguage,
     },
     /// Computes a section of a file and keeps it, so that it can be fetched again or made a draft
     Keep {
@@ -106,6 +120,13 @@ pub(super) enum SimulateCommand {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+/// The language that a page opens in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum PageLanguage {
+    Zh,
+    En,
 }
 
 pub(super) async fn run(command: SimulateCommand, mut client: Client) -> Result<(), Failure> {
@@ -191,6 +212,21 @@ pub(super) async fn run(command: SimulateCommand, mut client: Client) -> Result<
             };
             let answer = client.simulations.measure_fairness(request).await?.into_inner();
             analysis::fairness(&answer, &files)
+        }
+        SimulateCommand::Report {
+            source,
+            html,
+            language,
+        } => {
+            let read = source.read(&mut client).await?;
+            let report = html::report(&mut client, &read).await?;
+            let language = match language {
+                PageLanguage::Zh => Language::Zh,
+                PageLanguage::En => Language::En,
+            };
+            let page = crate::report::simulation::render(&report, language)?;
+            std::fs::write(&html, page).map_err(|error| Failure::file(&html, &error))?;
+            output::text(&format!("{}: {}\n", html.display(), html::subject(&report)))
         }
         SimulateCommand::Keep {
             source,
