@@ -8,4 +8,5 @@ mod keeping;
 pub mod office;
 mod refusing;
 mod reviewing;
+mod simulating;
 mod subsidising;
