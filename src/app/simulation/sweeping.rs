@@ -5,7 +5,7 @@ use super::event::{Answered, AxisHead, Event, Head, Points, RegionSweep, SweepEn
 use super::workers::Ended;
 use super::{Setup, Tell, reading, tell};
 use crate::domain::digest::DigestBuilder;
-use crate::domain::error::{Bilingual, Error, Faults};
+use crate::domain::error::{Bilingual, Error, Faults, Violation};
 use crate::domain::money::Money;
 use crate::domain::simulation::{Plan, Sweep};
 
@@ -37,7 +37,8 @@ pub(super) fn grid(asked: &SweepText, limit: u64) -> Result<(Sweep, u64), Error>
 impl Setup {
     pub(super) fn sweep(&self, asked: &SweepText, to: Tell<'_>) -> Result<Answered, Ended> {
         let (sweep, points) = grid(asked, self.max_points)?;
-        let plan = Plan::new(self.base(), sweep.base_changes.clone(), sweep.knobs()).map_err(Error::from)?;
+        let plan = Plan::new(self.base(), sweep.base_changes.clone(), sweep.knobs());
+        let plan = plan.map_err(named_by_axis)?;
         let head = self.head()?;
         let words = self.words();
         let axes = sweep.axes.iter().map(|axis| AxisHead {
@@ -101,6 +102,18 @@ impl Setup {
         tell(to, Event::SweepEnds(Box::new(end)))?;
         Ok(answered)
     }
+}
+
+/// Knobs under the names that the document has for them.
+fn named_by_axis(violations: Vec<Violation>) -> Error {
+    let renamed = violations.into_iter().map(|mut violation| {
+        let rest = violation.field.strip_prefix("knobs[");
+        if let Some((at, rest)) = rest.and_then(|rest| rest.split_once(']')) {
+            violation.field = format!("axes[{at}].knob{rest}");
+        }
+        violation
+    });
+    Error::Invalid(renamed.collect())
 }
 
 /// What remains of the points.
