@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 9] = [
+const PROTOS: [&str; 10] = [
     "money",
     "region",
     "statistics",
@@ -12,6 +12,7 @@ const PROTOS: [&str; 9] = [
     "policy",
     "subsidy",
     "disbursement",
+    "simulation",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,5 +1,6 @@
 //! Configuration in layers: the built-in default, a file, the environment, flags.
 
+use crate::app::simulation::SimulationOptions;
 use crate::app::vault::Vault;
 use crate::domain::error::{Error, Faults, Violation};
 use crate::domain::payer::Payer;
@@ -31,6 +32,7 @@ pub struct Config {
     pub log: Log,
     pub cli: Cli,
     pub payment: Payment,
+    pub simulation: Simulation,
 }
 
 /// `[database]`
@@ -136,6 +138,27 @@ impl Payment {
         }
         faults.finish()?;
         Ok(Debtors::new(KEY, accounts)?)
+    }
+}
+
+/// `[simulation]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Simulation {
+    pub threads: usize,
+    pub max_points: u64,
+    pub max_running: usize,
+}
+
+impl Simulation {
+    /// What simulations take at most.
+    pub fn options(&self) -> SimulationOptions {
+        SimulationOptions {
+            threads: self.threads,
+            max_points: self.max_points,
+            max_running: self.max_running,
+        }
     }
 }
 
@@ -252,6 +275,19 @@ impl Config {
             self.server.shutdown_timeout_seconds,
             0,
             3_600,
+        );
+        within("simulation.threads", self.simulation.threads as u64, 0, 1_024);
+        within(
+            "simulation.max_points",
+            self.simulation.max_points,
+            1,
+            1_000_000_000,
+        );
+        within(
+            "simulation.max_running",
+            self.simulation.max_running as u64,
+            1,
+            1_000,
         );
         if !["sqlite:", "postgres://", "postgresql://"]
             .iter()

@@ -12,6 +12,7 @@ mod m0006_ledger;
 mod m0007_policies;
 mod m0008_claims;
 mod m0009_payments;
+mod m0010_simulations;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{DatabaseConnection, EntityTrait};
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_policies::Migration),
             Box::new(m0008_claims::Migration),
             Box::new(m0009_payments::Migration),
+            Box::new(m0010_simulations::Migration),
         ]
     }
 }

@@ -48,3 +48,12 @@ ensure_xmllint() {
 ensure_hledger() {
   command -v hledger >/dev/null || apt_install hledger hledger
 }
+
+# Reports are opened in a browser, with letters for Chinese, and what it prints is read back.
+ensure_browser() {
+  command -v chromium >/dev/null || apt_install Chromium chromium
+  fc-list ':lang=zh' family 2>/dev/null | grep -q . || apt_install "a Chinese font" fontconfig fonts-noto-cjk
+  # The other font of the tests: the widest letters that a reader's system is likely to end at.
+  fc-list 'DejaVu Sans' family 2>/dev/null | grep -q . || apt_install "the font DejaVu Sans" fonts-dejavu-core
+  command -v pdfinfo >/dev/null || apt_install "Poppler's utilities" poppler-utils
+}

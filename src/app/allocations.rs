@@ -51,56 +51,10 @@ pub struct Comparison {
 impl App {
     /// Computes a run and keeps it as a draft.
     pub async fn create_run(&self, mutation: &Mutation, request: CreateRun) -> Result<Run, Error> {
-        if request.title.chars().count() > 200 || request.title.chars().any(char::is_control) {
-            return Err(Violation::new(
-                "title",
-                &request.title,
-                "at most 200 characters",
-                "至多 200 个字符",
-            )
-            .into());
-        }
+        check_title(&request.title)?;
         let request = &request;
         self.mutate(mutation, "CreateAllocation", |tx| async move {
-            let advanced = match &request.stage {
-                Stage::Settlement { advance } => Some(issued_advance(&tx, &request.fund, advance).await?),
-                _ => None,
-            };
-            let compute_request = ComputeRequest {
-                formula: FormulaSource::Stored(request.formula.clone()),
-                data: DataSource::Stored(request.data.0.clone(), request.data.1),
-                pool: request.pool,
-                year: request.year,
-                scope: request.scope.clone(),
-                stage: request.stage.clone(),
-                explain: ExplainWhich::None,
-            };
-            let material = Arc::new(load(&tx, &compute_request).await?);
-            let computed = compute(
-                material,
-                request.fund.clone(),
-                request.stage.clone(),
-                request.pool,
-                request.year,
-                advanced,
-                ExplainWhich::None,
-            )
-            .await?;
-            let run = Run {
-                id: RunId::parse("name", &uuid::Uuid::now_v7().to_string())?,
-                title: request.title.clone(),
-                input_digest: computed.inputs.digest(),
-                inputs: computed.inputs,
-                state: State::Draft,
-                version: 1,
-                created: clock::sign(&mutation.caller),
-                approved: None,
-                issued: None,
-                superseded: None,
-                replacement: None,
-                outcome: computed.outcome,
-            };
-            tx.insert_run(&run).await?;
+            let run = draft_run(&tx, mutation, request, None).await?;
             Ok((tx, run))
         })
         .await
@@ -278,6 +232,74 @@ impl App {
         })
         .await
     }
+}
+
+/// Checks a title for people.
+pub(super) fn check_title(title: &str) -> Result<(), Violation> {
+    if title.chars().count() <= 200 && !title.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(Violation::new(
+        "title",
+        title,
+        "at most 200 characters",
+        "至多 200 个字符",
+    ))
+}
+
+/// Computes a run and stores it as a draft. With `regions`, these take part and no others.
+pub(super) async fn draft_run(
+    tx: &Tx,
+    mutation: &Mutation,
+    request: &CreateRun,
+    regions: Option<&[RegionCode]>,
+) -> Result<Run, Error> {
+    let advanced = match &request.stage {
+        Stage::Settlement { advance } => Some(issued_advance(tx, &request.fund, advance).await?),
+        _ => None,
+    };
+    let compute_request = ComputeRequest {
+        formula: FormulaSource::Stored(request.formula.clone()),
+        data: DataSource::Stored(request.data.0.clone(), request.data.1),
+        pool: request.pool,
+        year: request.year,
+        scope: request.scope.clone(),
+        stage: request.stage.clone(),
+        explain: ExplainWhich::None,
+    };
+    let mut material = load(tx, &compute_request).await?;
+    if let Some(regions) = regions {
+        material.regions = tx.regions().await?;
+        material
+            .regions
+            .retain(|region| regions.binary_search(&region.code).is_ok());
+    }
+    let computed = compute(
+        Arc::new(material),
+        request.fund.clone(),
+        request.stage.clone(),
+        request.pool,
+        request.year,
+        advanced,
+        ExplainWhich::None,
+    )
+    .await?;
+    let run = Run {
+        id: RunId::parse("name", &uuid::Uuid::now_v7().to_string())?,
+        title: request.title.clone(),
+        input_digest: computed.inputs.digest(),
+        inputs: computed.inputs,
+        state: State::Draft,
+        version: 1,
+        created: clock::sign(&mutation.caller),
+        approved: None,
+        issued: None,
+        superseded: None,
+        replacement: None,
+        outcome: computed.outcome,
+    };
+    tx.insert_run(&run).await?;
+    Ok(run)
 }
 
 async fn find_run(tx: &Tx, id: &RunId) -> Result<Run, Error> {

@@ -18,6 +18,7 @@ mod readings;
 pub mod records;
 mod rotation;
 pub mod rules;
+pub mod simulation;
 pub mod statistics;
 mod submission;
 pub mod vault;
@@ -42,6 +43,7 @@ pub struct App {
     vault: Option<Vault>,
     debtors: Arc<Debtors>,
     desk: Arc<desk::Desk>,
+    simulations: Arc<simulation::Simulations>,
 }
 
 /// How a mutation is to be carried out.
@@ -77,6 +79,7 @@ impl App {
             vault: None,
             debtors: Arc::default(),
             desk: Arc::default(),
+            simulations: Arc::default(),
         }
     }
 

@@ -66,12 +66,7 @@ pub(super) async fn run(arguments: AllocateArguments, client: Client) -> Result<
 async fn keep(arguments: AllocateArguments, mut client: Client) -> Result<(), Failure> {
     let data_set = data_set_id(&arguments)?;
     if let Some(directory) = &arguments.import {
-        let files = Files::find(directory)?;
-        if let Some(file) = &files.regions {
-            import::regions(&mut client, file, false).await?;
-        }
-        import::indicators(&mut client, files.indicators.as_deref(), false).await?;
-        import::observations(&mut client, &files.observations, &data_set, None, false).await?;
+        import_directory(&mut client, directory, &data_set).await?;
     }
     let formula = match formula_file(&arguments.formula) {
         Some(file) => formula::create(&mut client, &file).await?.name,
@@ -94,6 +89,21 @@ async fn keep(arguments: AllocateArguments, mut client: Client) -> Result<(), Fa
         output::text(&explain::sentences(&explanations, arguments.language))?;
     }
     output::text(&format!("\n{kept}"))
+}
+
+/// Imports regions, indicators and observations from the files of a directory.
+pub(super) async fn import_directory(
+    client: &mut Client,
+    directory: &Path,
+    data_set: &str,
+) -> Result<(), Failure> {
+    let files = Files::find(directory)?;
+    if let Some(file) = &files.regions {
+        import::regions(client, file, false).await?;
+    }
+    import::indicators(client, files.indicators.as_deref(), false).await?;
+    import::observations(client, &files.observations, data_set, None, false).await?;
+    Ok(())
 }
 
 /// Computes from the files themselves, so that neither they nor the result are kept.

@@ -21,6 +21,7 @@ mod output;
 mod policy;
 mod runs;
 mod serve;
+mod simulate;
 mod tables;
 
 use crate::config::Config;
@@ -113,6 +114,11 @@ enum Command {
         #[command(subcommand)]
         command: batch::BatchCommand,
     },
+    /// Simulates: compares scenarios, sweeps, samples, seeks goals, and keeps what was found
+    Simulate {
+        #[command(subcommand)]
+        command: Box<simulate::SimulateCommand>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -163,6 +169,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Runs { command } => runs::run(command, connect().await?).await,
         Command::Fund { command } => fund::run(*command, connect().await?).await,
         Command::Batch { command } => batch::run(command, connect().await?).await,
+        Command::Simulate { command } => simulate::run(*command, connect().await?).await,
     }
 }
 

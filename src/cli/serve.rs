@@ -36,7 +36,9 @@ pub(super) async fn open(config: &Config) -> Result<App, Failure> {
             .into());
         }
     }
-    let app = App::new(store).with_debtors(config.payment.debtors()?);
+    let app = App::new(store)
+        .with_debtors(config.payment.debtors()?)
+        .with_simulation_options(config.simulation.options());
     Ok(match config.privacy.vault()? {
         Some(vault) => app.with_vault(vault),
         None => app,

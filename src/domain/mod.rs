@@ -18,6 +18,7 @@ pub mod money;
 pub mod payer;
 pub mod payment;
 pub mod region;
+pub mod simulation;
 pub mod statistics;
 pub mod subsidy;
 pub mod unit;

@@ -99,6 +99,8 @@ mutation_messages!(
     ReleaseBatchRequest,
     CancelBatchRequest,
     RecordPaymentResultRequest,
+    CreateSimulationRequest,
+    DraftAllocationRequest,
 );
 
 impl Gate {

@@ -11,6 +11,7 @@ mod ledger;
 mod page;
 mod policy;
 pub mod server;
+mod simulation;
 mod statistics;
 pub mod status;
 mod subsidy;

@@ -8,10 +8,13 @@ use super::pb::disbursement_service_server::DisbursementServiceServer;
 use super::pb::formula_service_server::FormulaServiceServer;
 use super::pb::ledger_service_server::LedgerServiceServer;
 use super::pb::policy_service_server::PolicyServiceServer;
+use super::pb::simulation_service_server::SimulationServiceServer;
 use super::pb::statistics_service_server::StatisticsServiceServer;
 use super::pb::subsidy_service_server::SubsidyServiceServer;
 use super::status::with_details;
-use super::{DESCRIPTORS, allocation, disbursement, formula, ledger, policy, statistics, subsidy};
+use super::{
+    DESCRIPTORS, allocation, disbursement, formula, ledger, policy, simulation, statistics, subsidy,
+};
 use crate::app::App;
 use crate::domain::error::Error;
 use std::time::Duration;
@@ -122,7 +125,7 @@ pub async fn serve(
     result
 }
 
-const SERVICES: [&str; 8] = [
+const SERVICES: [&str; 9] = [
     "",
     "incentivefund.v1.StatisticsService",
     "incentivefund.v1.FormulaService",
@@ -131,6 +134,7 @@ const SERVICES: [&str; 8] = [
     "incentivefund.v1.SubsidyService",
     "incentivefund.v1.DisbursementService",
     "incentivefund.v1.LedgerService",
+    "incentivefund.v1.SimulationService",
 ];
 
 fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
@@ -163,6 +167,10 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
         app: app.clone(),
         gate: gate.clone(),
     };
+    let simulations = simulation::Simulations {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
     Routes::new(
         StatisticsServiceServer::new(statistics)
             .max_decoding_message_size(bytes)
@@ -173,6 +181,11 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
     .add_service(PolicyServiceServer::new(policies).max_decoding_message_size(bytes))
     .add_service(SubsidyServiceServer::new(subsidies).max_decoding_message_size(bytes))
     .add_service(LedgerServiceServer::new(ledgers).max_decoding_message_size(bytes))
+    .add_service(
+        SimulationServiceServer::new(simulations)
+            .max_decoding_message_size(bytes)
+            .max_encoding_message_size(usize::MAX),
+    )
     .add_service(
         DisbursementServiceServer::new(disbursements)
             .max_decoding_message_size(bytes)

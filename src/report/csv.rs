@@ -24,7 +24,7 @@ pub(super) fn render(table: &Table) -> Result<Vec<u8>, Error> {
 
 /// Text that a spreadsheet takes for text: what could begin a formula gets an apostrophe before it.
 /// Chinese editions take the full-width characters for their ASCII twins.
-fn inert(text: &str) -> String {
+pub(super) fn inert(text: &str) -> String {
     let begins_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if begins_formula {
         format!("'{text}")

@@ -5,6 +5,8 @@
 mod csv;
 pub mod hledger;
 mod json;
+pub mod rows;
+pub mod simulation;
 mod text;
 mod totals;
 mod xlsx;

@@ -20,6 +20,7 @@ mod policies;
 mod requests;
 mod retry;
 mod runs;
+mod simulations;
 #[cfg(test)]
 mod tests;
 

@@ -9,4 +9,5 @@ pub mod office;
 mod paying;
 mod refusing;
 mod reviewing;
+mod simulating;
 mod subsidising;

@@ -5,6 +5,7 @@
 //! PostgreSQL (the server that INCENTIVE_FUND_TEST_POSTGRES names; `scripts/test` starts one).
 
 use incentive_fund::app::App;
+use incentive_fund::app::simulation::SimulationOptions;
 use incentive_fund::app::vault::Vault;
 use incentive_fund::domain::payer::Payer;
 use incentive_fund::domain::payment::{Debtor, Debtors};
@@ -16,6 +17,7 @@ use incentive_fund::grpc::pb::disbursement_service_client::DisbursementServiceCl
 use incentive_fund::grpc::pb::formula_service_client::FormulaServiceClient;
 use incentive_fund::grpc::pb::ledger_service_client::LedgerServiceClient;
 use incentive_fund::grpc::pb::policy_service_client::PolicyServiceClient;
+use incentive_fund::grpc::pb::simulation_service_client::SimulationServiceClient;
 use incentive_fund::grpc::pb::statistics_service_client::StatisticsServiceClient;
 use incentive_fund::grpc::pb::subsidy_service_client::SubsidyServiceClient;
 use incentive_fund::grpc::server::{Limits, serve};
@@ -176,12 +178,19 @@ impl World {
     }
 
     pub async fn serve_within(&self, limits: Limits) -> Running {
-        self.serve_with(limits, Some(self.vault.clone())).await
+        let options = SimulationOptions::default();
+        self.serve_with(limits, Some(self.vault.clone()), options).await
     }
 
     /// A server that nobody has given keys for personal data.
     pub async fn serve_without_keys(&self) -> Running {
-        self.serve_with(limits(), None).await
+        self.serve_with(limits(), None, SimulationOptions::default())
+            .await
+    }
+
+    /// A server with other limits for simulations.
+    pub async fn serve_simulating(&self, options: SimulationOptions) -> Running {
+        self.serve_with(limits(), None, options).await
     }
 
     /// Which database it is.
@@ -193,7 +202,7 @@ impl World {
         }
     }
 
-    async fn serve_with(&self, limits: Limits, vault: Option<Vault>) -> Running {
+    async fn serve_with(&self, limits: Limits, vault: Option<Vault>, options: SimulationOptions) -> Running {
         let store = Store::connect(&StoreOptions {
             url: self.url.clone(),
             max_connections: 8,
@@ -206,13 +215,16 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = App::new(store.clone()).with_debtors(debtors());
+        let app = App::new(store.clone())
+            .with_debtors(debtors())
+            .with_simulation_options(options);
         let app = match vault {
             Some(vault) => app.with_vault(vault),
             None => app,
         };
+        let served = app.clone();
         let task = tokio::spawn(async move {
-            serve(app, listener, limits, async {
+            serve(served, listener, limits, async {
                 // Also where the story has dropped its end.
                 let _ = stopped.await;
             })
@@ -220,13 +232,20 @@ impl World {
             .unwrap();
             store.close().await;
         });
-        Running { address, stop, task }
+        Running {
+            address,
+            app,
+            stop,
+            task,
+        }
     }
 }
 
 /// A server in this process, on a real socket.
 pub struct Running {
     pub address: SocketAddr,
+    /// What it serves.
+    pub app: App,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -289,6 +308,7 @@ pub struct Client {
     pub subsidies: SubsidyServiceClient<Identified>,
     pub ledger: LedgerServiceClient<Identified>,
     pub disbursements: DisbursementServiceClient<Identified>,
+    pub simulations: SimulationServiceClient<Identified>,
 }
 
 /// A new id for a mutation.
@@ -309,6 +329,7 @@ impl Client {
             policies: PolicyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             ledger: LedgerServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            simulations: SimulationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             disbursements: DisbursementServiceClient::new(service).max_decoding_message_size(usize::MAX),
         }
     }

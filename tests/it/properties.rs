@@ -33,35 +33,35 @@ use std::cell::Cell;
 const CASES: u32 = 20_000;
 /// How many cases each other property draws.
 const FEWER_CASES: u32 = 2_000;
-const YEAR: i32 = 2024;
+pub const YEAR: i32 = 2024;
 
 /// Choices, one number each; all the simplest once the numbers are used up.
-struct Draw<'n> {
-    numbers: &'n [u32],
-    at: usize,
+pub struct Draw<'n> {
+    pub numbers: &'n [u32],
+    pub at: usize,
 }
 
 impl Draw<'_> {
-    fn below(&mut self, limit: u32) -> u32 {
+    pub fn below(&mut self, limit: u32) -> u32 {
         let number = self.numbers.get(self.at).copied().unwrap_or(0);
         self.at += 1;
         number % limit
     }
 
-    fn index(&mut self, limit: usize) -> usize {
+    pub fn index(&mut self, limit: usize) -> usize {
         self.below(u32::try_from(limit).unwrap()) as usize
     }
 
     /// True once in `times`.
-    fn once_in(&mut self, times: u32) -> bool {
+    pub fn once_in(&mut self, times: u32) -> bool {
         self.below(times) == times - 1
     }
 
-    fn pick<T: Clone>(&mut self, items: &[T]) -> T {
+    pub fn pick<T: Clone>(&mut self, items: &[T]) -> T {
         items[self.index(items.len())].clone()
     }
 
-    fn digits(&mut self, count: usize) -> String {
+    pub fn digits(&mut self, count: usize) -> String {
         (0..count)
             .map(|_| char::from(b'0' + self.below(10) as u8))
             .collect()
@@ -463,7 +463,7 @@ fn method_code(method: MethodCase) -> &'static str {
 }
 
 impl World {
-    fn new(case: &Case) -> Self {
+    pub fn new(case: &Case) -> Self {
         let names: Vec<String> = (0..case.regions).map(|row| format!("R{row:02}")).collect();
         Self::named(case, &names)
     }
@@ -622,11 +622,11 @@ fn rational(fraction: &Fraction) -> R {
     R::new(fraction.numerator.clone(), fraction.denominator.clone())
 }
 
-fn numbers() -> impl Strategy<Value = Vec<u32>> {
+pub fn numbers() -> impl Strategy<Value = Vec<u32>> {
     proptest::collection::vec(any::<u32>(), 30..500)
 }
 
-fn drawn(numbers: &[u32]) -> Case {
+pub fn drawn(numbers: &[u32]) -> Case {
     Draw { numbers, at: 0 }.case()
 }
 

@@ -11,6 +11,8 @@
 mod divisor;
 mod remainder;
 
+pub use remainder::residual_order;
+
 use super::error::Violation;
 use super::exact::Fraction;
 use super::exact::enclosure::Enclosure;

@@ -1,6 +1,7 @@
 //! Largest remainder: floors first, then one unit each to the largest remainders.
 
 use super::{Quotas, Rows, Unsolvable};
+use crate::domain::exact::Fraction;
 use std::cmp::Ordering;
 
 pub(super) fn apportion<Q: Quotas>(total: i64, rows: &Rows<'_, Q>) -> Result<Vec<i64>, Unsolvable> {
@@ -26,8 +27,13 @@ fn by_remainder<Q: Quotas>(rows: &Rows<'_, Q>, a: usize, b: usize) -> Ordering {
     if let Some(order @ (Ordering::Less | Ordering::Greater)) = rows.remainder(b).order(rows.remainder(a)) {
         return order;
     }
-    rows.exact(b)
-        .remainder()
-        .cmp(&rows.exact(a).remainder())
-        .then_with(|| rows.tie(a, b))
+    residual_order((a, rows.exact(a)), (b, rows.exact(b)))
+}
+
+/// Which of two rows, each with its exact quota, comes first for a residual unit: the larger remainder, then the
+/// larger quota, then the lower position.
+pub fn residual_order(a: (usize, &Fraction), b: (usize, &Fraction)) -> Ordering {
+    (b.1.remainder().cmp(&a.1.remainder()))
+        .then_with(|| b.1.cmp(a.1))
+        .then(a.0.cmp(&b.0))
 }

@@ -8,7 +8,7 @@ use super::quotient::Quotient;
 use super::{BigInt, Column, Fraction};
 use num_integer::Integer;
 use num_traits::{One, Signed, ToPrimitive, Zero};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// How a component turns scores into an amount.
 #[derive(Debug, Clone)]
@@ -25,42 +25,46 @@ pub enum Payout {
     },
 }
 
-/// One component's scores and payout.
+/// A component's scores, all zero or more and all defined, with what every payout over them needs: made once.
 #[derive(Debug)]
-pub struct Part {
-    scores: Column,
+pub struct Scores {
+    column: Column,
     integers: Option<Integers>,
-    payout: Payout,
-    enclosing: Option<Multiplier>,
     sum: OnceLock<Fraction>,
-    multiplier: OnceLock<Fraction>,
     rows: usize,
 }
 
-impl Part {
-    /// A part over scores that are all zero or more and all defined.
-    pub fn new(scores: Column, rows: usize, payout: Payout) -> Self {
-        let scores = scores.spread(rows);
-        let integers = integers(&scores, rows);
+impl Scores {
+    /// The scores of so many rows.
+    pub fn new(column: Column, rows: usize) -> Self {
+        let column = column.spread(rows);
+        let integers = integers(&column, rows);
         Self {
-            scores,
+            column,
             integers,
-            payout,
-            enclosing: None,
             sum: OnceLock::new(),
-            multiplier: OnceLock::new(),
             rows,
         }
     }
 
-    /// The scores.
-    pub fn scores(&self) -> &Column {
-        &self.scores
+    /// The scores, row by row.
+    pub fn column(&self) -> &Column {
+        &self.column
+    }
+
+    /// The integers that the scores are counted in, where they fit.
+    pub fn integers(&self) -> Option<&Integers> {
+        self.integers.as_ref()
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.rows
     }
 
     /// The exact sum of all scores.
-    pub fn score_sum(&self) -> &Fraction {
-        self.sum.get_or_init(|| match &self.scores {
+    pub fn sum(&self) -> &Fraction {
+        self.sum.get_or_init(|| match &self.column {
             Column::Fixed(column) => {
                 let sum = column
                     .numerators
@@ -74,10 +78,70 @@ impl Part {
             }
             Column::Wide(column) => Fraction::new(column.numerators.iter().sum(), column.denominator.clone()),
             Column::Each(_) => {
-                let scores: Vec<Fraction> = (0..self.rows).map(|row| self.scores.fraction(row)).collect();
+                let scores: Vec<Fraction> = (0..self.rows).map(|row| self.column.fraction(row)).collect();
                 Fraction::sum(&scores)
             }
         })
+    }
+
+    /// Whether any score is above zero.
+    pub fn any_positive(&self) -> bool {
+        match &self.column {
+            Column::Fixed(column) => column.numerators.iter().any(|n| *n > 0),
+            Column::Wide(column) => column.numerators.iter().any(Signed::is_positive),
+            Column::Each(values) => values.iter().flatten().any(Quotient::is_positive),
+        }
+    }
+
+    fn numerator(&self, row: usize) -> BigInt {
+        match &self.column {
+            Column::Fixed(column) => BigInt::from(column.numerators[row]),
+            Column::Wide(column) => column.numerators[row].clone(),
+            Column::Each(_) => BigInt::zero(),
+        }
+    }
+
+    fn numerator_sum(&self, rows: &[usize]) -> BigInt {
+        if let Column::Fixed(column) = &self.column {
+            let sum = rows
+                .iter()
+                .try_fold(0_i128, |sum, row| sum.checked_add(column.numerators[*row]));
+            if let Some(sum) = sum {
+                return sum.into();
+            }
+        }
+        rows.iter().map(|row| self.numerator(*row)).sum()
+    }
+}
+
+/// One component's scores and payout.
+#[derive(Debug)]
+pub struct Part {
+    scores: Arc<Scores>,
+    payout: Payout,
+    enclosing: Option<Multiplier>,
+    multiplier: OnceLock<Fraction>,
+}
+
+impl Part {
+    /// A payout over scores.
+    pub fn new(scores: Arc<Scores>, payout: Payout) -> Self {
+        Self {
+            scores,
+            payout,
+            enclosing: None,
+            multiplier: OnceLock::new(),
+        }
+    }
+
+    /// The scores.
+    pub fn scores(&self) -> &Column {
+        &self.scores.column
+    }
+
+    /// The exact sum of all scores.
+    pub fn score_sum(&self) -> &Fraction {
+        self.scores.sum()
     }
 
     /// The exact amount for one unit of score.
@@ -90,12 +154,12 @@ impl Part {
 
     /// The exact amount of a row.
     pub fn exact(&self, row: usize) -> Fraction {
-        self.scores.fraction(row).times(self.multiplier())
+        self.scores().fraction(row).times(self.multiplier())
     }
 
     /// An interval that contains the amount of a row; known once the part is one of [`Amounts`].
     pub fn enclosure(&self, row: usize) -> Enclosure {
-        match (&self.integers, &self.enclosing) {
+        match (self.scores.integers(), &self.enclosing) {
             (Some(integers), Some(multiplier)) => {
                 let (low, high) = integers.row(row);
                 multiplier.of_integers(low, high)
@@ -107,11 +171,11 @@ impl Part {
     /// Whether the amount of a row is exactly zero.
     pub fn is_zero(&self, row: usize) -> bool {
         let (Payout::PerUnit { rate: money } | Payout::Proportional { pool: money }) = &self.payout;
-        money.is_zero() || self.scores.is_zero_at(row)
+        money.is_zero() || self.scores().is_zero_at(row)
     }
 
     fn enclosing_multiplier(&self, integers: &Integers) -> Option<Multiplier> {
-        match (&self.payout, &self.scores) {
+        match (&self.payout, self.scores()) {
             (Payout::Proportional { pool }, Column::Each(_)) => {
                 let (low, high) = integers.sums();
                 if low.is_zero() {
@@ -205,27 +269,21 @@ struct Basis {
 pub struct Amounts {
     rows: usize,
     parts: Vec<Part>,
-    enclosures: Vec<Enclosure>,
+    enclosures: OnceLock<Vec<Enclosure>>,
     basis: OnceLock<Option<Basis>>,
 }
 
 impl Amounts {
     /// Sums the parts.
     pub fn new(rows: usize, mut parts: Vec<Part>) -> Self {
-        let mut enclosures = vec![Enclosure::ZERO; rows];
         for part in &mut parts {
-            part.enclosing = part
-                .integers
-                .as_ref()
-                .and_then(|integers| part.enclosing_multiplier(integers));
-            for (row, sum) in enclosures.iter_mut().enumerate() {
-                *sum = sum.plus(part.enclosure(row));
-            }
+            part.enclosing =
+                (part.scores.integers()).and_then(|integers| part.enclosing_multiplier(integers));
         }
         Self {
             rows,
             parts,
-            enclosures,
+            enclosures: OnceLock::new(),
             basis: OnceLock::new(),
         }
     }
@@ -242,12 +300,20 @@ impl Amounts {
 
     /// The enclosure of a row's amount.
     pub fn enclosure(&self, row: usize) -> Enclosure {
-        self.enclosures[row]
+        self.enclosures()[row]
     }
 
     /// The enclosures of all amounts.
     pub fn enclosures(&self) -> &[Enclosure] {
-        &self.enclosures
+        self.enclosures.get_or_init(|| {
+            let mut enclosures = vec![Enclosure::ZERO; self.rows];
+            for part in &self.parts {
+                for (row, sum) in enclosures.iter_mut().enumerate() {
+                    *sum = sum.plus(part.enclosure(row));
+                }
+            }
+            enclosures
+        })
     }
 
     /// Whether a row's amount is exactly zero.
@@ -263,7 +329,7 @@ impl Amounts {
                     .parts
                     .iter()
                     .zip(&basis.coefficients)
-                    .map(|(part, c)| part.numerator(row) * c)
+                    .map(|(part, c)| part.scores.numerator(row) * c)
                     .sum(),
                 denominator: basis.denominator.clone(),
             },
@@ -282,13 +348,13 @@ impl Amounts {
                     .parts
                     .iter()
                     .zip(&basis.coefficients)
-                    .map(|(part, c)| part.numerator_sum(rows) * c)
+                    .map(|(part, c)| part.scores.numerator_sum(rows) * c)
                     .sum(),
                 denominator: basis.denominator.clone(),
             },
             None => {
                 let sum = |part: &Part| {
-                    let scores: Vec<Fraction> = rows.iter().map(|row| part.scores.fraction(*row)).collect();
+                    let scores: Vec<Fraction> = rows.iter().map(|row| part.scores().fraction(*row)).collect();
                     Fraction::sum(&scores).times(part.multiplier())
                 };
                 Fraction::sum(&self.parts.iter().map(sum).collect::<Vec<_>>())
@@ -303,7 +369,7 @@ impl Amounts {
                     .parts
                     .iter()
                     .map(|part| {
-                        let denominator = match &part.scores {
+                        let denominator = match part.scores() {
                             Column::Fixed(column) => BigInt::from(column.denominator),
                             Column::Wide(column) => column.denominator.clone(),
                             Column::Each(_) => return None,
@@ -327,36 +393,5 @@ impl Amounts {
                 })
             })
             .as_ref()
-    }
-}
-
-impl Part {
-    fn numerator(&self, row: usize) -> BigInt {
-        match &self.scores {
-            Column::Fixed(column) => BigInt::from(column.numerators[row]),
-            Column::Wide(column) => column.numerators[row].clone(),
-            Column::Each(_) => BigInt::zero(),
-        }
-    }
-
-    fn numerator_sum(&self, rows: &[usize]) -> BigInt {
-        if let Column::Fixed(column) = &self.scores {
-            let sum = rows
-                .iter()
-                .try_fold(0_i128, |sum, row| sum.checked_add(column.numerators[*row]));
-            if let Some(sum) = sum {
-                return sum.into();
-            }
-        }
-        rows.iter().map(|row| self.numerator(*row)).sum()
-    }
-
-    /// Whether any score is above zero.
-    pub fn any_positive(&self) -> bool {
-        match &self.scores {
-            Column::Fixed(column) => column.numerators.iter().any(|n| *n > 0),
-            Column::Wide(column) => column.numerators.iter().any(Signed::is_positive),
-            Column::Each(values) => values.iter().flatten().any(Quotient::is_positive),
-        }
     }
 }

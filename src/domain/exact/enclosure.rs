@@ -140,7 +140,7 @@ impl Multiplier {
 }
 
 /// `floor(a * b / 2^shift)`, where it fits.
-fn product_shifted(a: u128, b: u128, shift: u32) -> Option<u128> {
+pub(in crate::domain) fn product_shifted(a: u128, b: u128, shift: u32) -> Option<u128> {
     const HALF: u32 = 64;
     const MASK: u128 = (1 << HALF) - 1;
     let (a_high, a_low) = (a >> HALF, a & MASK);

@@ -11,7 +11,7 @@
 
 use super::bounds::{Filled, Placement, fill};
 use super::check::Formula;
-use super::components::component_parts;
+use super::components::{Scored, component_parts, payments, pools, scores};
 use super::inputs::Inputs;
 use super::limits::{infeasible, limits};
 use super::split::MoneySplit;
@@ -21,6 +21,7 @@ use crate::domain::exact::amounts::{Amounts, Part};
 use crate::domain::exact::{Column, Fraction};
 use crate::domain::money::Money;
 use rust_decimal::Decimal;
+use std::sync::Arc;
 
 /// The money of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +47,11 @@ pub struct ComponentResult {
     /// In `rate` mode, what it would pay if there were enough, in units.
     pub claimed: Option<Fraction>,
     /// The adjustment factors, in order of application.
-    pub factors: Vec<Column>,
+    pub factors: Vec<Arc<Column>>,
     /// The score before adjustment.
-    pub score: Column,
+    pub score: Arc<Column>,
     /// The rate of a `rate` component, in yuan for each unit of quantity.
-    pub rate: Option<Column>,
+    pub rate: Option<Arc<Column>>,
 }
 
 /// The result of a formula over its inputs, with everything that explains it.
@@ -130,9 +131,35 @@ pub fn evaluate<'a>(
     inputs: &'a Inputs<'a>,
     pool: Pool,
 ) -> Result<Evaluation<'a>, Vec<Violation>> {
+    let split = MoneySplit::new(formula, pool)?;
+    let pools = pools(formula, &split)?;
+    let scored = scores(formula, inputs)?;
+    divide(formula, inputs, pool, split, &pools, &scored)
+}
+
+/// The same with scores that are known already.
+pub(in crate::domain) fn evaluate_scored<'a>(
+    formula: &'a Formula,
+    inputs: &'a Inputs<'a>,
+    pool: Pool,
+    scored: &[Scored],
+) -> Result<Evaluation<'a>, Vec<Violation>> {
+    let split = MoneySplit::new(formula, pool)?;
+    let pools = pools(formula, &split)?;
+    divide(formula, inputs, pool, split, &pools, scored)
+}
+
+fn divide<'a>(
+    formula: &'a Formula,
+    inputs: &'a Inputs<'a>,
+    pool: Pool,
+    money_split: MoneySplit,
+    pools: &[Fraction],
+    scored: &[Scored],
+) -> Result<Evaluation<'a>, Vec<Violation>> {
     let unit = formula.unit.fen();
-    let money_split = MoneySplit::new(formula, pool)?;
-    let (components, parts) = component_parts(formula, inputs, &money_split)?;
+    let payments = payments(formula, &money_split, pools, scored)?;
+    let (components, parts) = component_parts(payments, scored);
     let payable = Fraction::sum(
         &components
             .iter()

@@ -3,6 +3,7 @@
 use super::check::Formula;
 use crate::domain::error::{Faults, Violation};
 use crate::domain::exact::Column;
+use crate::domain::exact::column::ValueTooLarge;
 use crate::domain::region::Region;
 use crate::domain::statistics::{Indicator, IndicatorCode, Observation, Snapshot};
 use rust_decimal::Decimal;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 pub const MAX_REGIONS: usize = 100_000;
 
 /// An indicator's values for all regions, in its base unit (万人 counts as 10,000 persons, 5 % as 0.05).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct InputColumn<'a> {
     /// The indicator.
     pub indicator: &'a Indicator,
@@ -26,7 +27,7 @@ pub struct InputColumn<'a> {
 }
 
 /// Regions in code order with every observation that a formula uses.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Inputs<'a> {
     /// The regions, in code order.
     pub regions: Vec<&'a Region>,
@@ -104,7 +105,7 @@ impl<'a> Inputs<'a> {
                     continue;
                 }
                 let values: Vec<Decimal> = observations.iter().map(|observation| observation.value).collect();
-                match Column::decimals(&values).multiply(&Column::power_of_ten(indicator.unit.power)) {
+                match in_base_unit(indicator, &values) {
                     Ok(values) => {
                         let column = InputColumn {
                             indicator,
@@ -136,11 +137,32 @@ impl<'a> Inputs<'a> {
         self.columns.values()
     }
 
+    /// Every column with the number of years back that formulas name it by.
+    pub(in crate::domain) fn keyed(&self) -> impl Iterator<Item = (&(IndicatorCode, u8), &InputColumn<'a>)> {
+        self.columns.iter()
+    }
+
+    /// Puts other values, in the indicator's unit, in the place of those observed: what if they had been these?
+    pub(in crate::domain) fn suppose(
+        &mut self,
+        key: &(IndicatorCode, u8),
+        values: &[Decimal],
+    ) -> Result<(), ValueTooLarge> {
+        if let Some(column) = self.columns.get_mut(key) {
+            column.values = in_base_unit(column.indicator, values)?;
+        }
+        Ok(())
+    }
+
     /// How a region is named in an error: code and name.
     pub fn name(&self, row: usize) -> String {
         let region = self.regions[row];
         format!("{} {}", region.code, region.label())
     }
+}
+
+fn in_base_unit(indicator: &Indicator, values: &[Decimal]) -> Result<Column, ValueTooLarge> {
+    Column::decimals(values).multiply(&Column::power_of_ten(indicator.unit.power))
 }
 
 /// Walks the regions and the series side by side; both are in code order.

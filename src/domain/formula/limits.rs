@@ -15,7 +15,7 @@ use num_traits::ToPrimitive;
 /// Step 4: each region's least and most, in whole units.
 ///
 /// A floor is rounded up to the unit and a cap down, so that the rounded amount keeps to both.
-pub(super) fn limits(
+pub(in crate::domain) fn limits(
     formula: &Formula,
     inputs: &Inputs<'_>,
     split: &MoneySplit,

@@ -19,8 +19,8 @@ pub mod evaluate;
 mod evaluator;
 pub mod expression;
 pub mod inputs;
-mod limits;
-mod split;
+pub(in crate::domain) mod limits;
+pub(in crate::domain) mod split;
 pub mod trace;
 
 pub use check::Formula;

@@ -8,18 +8,18 @@ use crate::domain::money::Money;
 use rust_decimal::Decimal;
 
 /// Step 1: from the pool to what is distributable.
-pub(super) struct MoneySplit {
+pub(in crate::domain) struct MoneySplit {
     /// 1, or the advance's part of it.
-    pub(super) scale: Fraction,
+    pub(in crate::domain) scale: Fraction,
     pub(super) is_advance: bool,
     pub(super) allocated_now: Money,
     pub(super) set_asides: Vec<Money>,
     pub(super) tail: Money,
-    pub(super) distributable: Money,
+    pub(in crate::domain) distributable: Money,
 }
 
 impl MoneySplit {
-    pub(super) fn new(formula: &Formula, pool: Pool) -> Result<Self, Vec<Violation>> {
+    pub(in crate::domain) fn new(formula: &Formula, pool: Pool) -> Result<Self, Vec<Violation>> {
         let unit = formula.unit.fen();
         if pool.total.is_negative() {
             return Err(vec![Violation::new(

@@ -67,16 +67,7 @@ pub fn document(message: pb::FormulaDocument) -> Document {
                 components: a.components,
             })
             .collect(),
-        bounds: (message.bounds.into_iter())
-            .map(|b| BoundText {
-                kind: b.kind,
-                basis: b.basis,
-                amount: Exact(b.amount),
-                percent: Exact(b.percent),
-                indicator: b.indicator,
-                regions: b.regions,
-            })
-            .collect(),
+        bounds: (message.bounds.into_iter()).map(BoundText::from).collect(),
     }
 }
 
@@ -135,16 +126,33 @@ pub fn from_document(document: Document) -> pb::FormulaDocument {
                 components: a.components,
             })
             .collect(),
-        bounds: (document.bounds.into_iter())
-            .map(|b| pb::Bound {
-                kind: b.kind,
-                basis: b.basis,
-                amount: b.amount.0,
-                percent: b.percent.0,
-                indicator: b.indicator,
-                regions: b.regions,
-            })
-            .collect(),
+        bounds: (document.bounds.into_iter()).map(pb::Bound::from).collect(),
+    }
+}
+
+impl From<pb::Bound> for BoundText {
+    fn from(bound: pb::Bound) -> Self {
+        Self {
+            kind: bound.kind,
+            basis: bound.basis,
+            amount: Exact(bound.amount),
+            percent: Exact(bound.percent),
+            indicator: bound.indicator,
+            regions: bound.regions,
+        }
+    }
+}
+
+impl From<BoundText> for pb::Bound {
+    fn from(bound: BoundText) -> Self {
+        Self {
+            kind: bound.kind,
+            basis: bound.basis,
+            amount: bound.amount.0,
+            percent: bound.percent.0,
+            indicator: bound.indicator,
+            regions: bound.regions,
+        }
     }
 }
 

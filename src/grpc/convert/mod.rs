@@ -6,8 +6,10 @@ pub mod claim;
 pub mod disbursement;
 pub mod formula;
 pub mod ledger;
+mod mirror;
 pub mod names;
 pub mod policy;
+pub mod simulation;
 pub mod statistics;
 
 use super::pb;

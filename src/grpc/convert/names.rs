@@ -2,6 +2,7 @@
 
 use crate::app::formulas::FormulaId;
 use crate::app::policies::PolicyName;
+use crate::app::simulation::SimulationId;
 use crate::app::statistics::AsOf;
 use crate::domain::allocation::{FundId, RunId};
 use crate::domain::claim::ClaimId;
@@ -184,6 +185,11 @@ pub fn batch(field: &str, name: &str) -> Result<(FundId, u64), Violation> {
 /// `allocations/{id}`.
 pub fn allocation(field: &str, name: &str) -> Result<RunId, Violation> {
     RunId::parse(field, parts(field, name, "allocations", false)?.0)
+}
+
+/// `simulations/{id}`.
+pub fn simulation(field: &str, name: &str) -> Result<SimulationId, Violation> {
+    SimulationId::parse(field, parts(field, name, "simulations", false)?.0)
 }
 
 /// `policies/{id}`, the newest revision, or `policies/{id}/revisions/{n}`.

@@ -1,76 +1,16 @@
 //! Programmes, policies and the deed-tax law: the same fields on both sides.
 
+use super::mirror::mirror;
 use super::signature;
 use crate::app::policies::PolicyName;
 use crate::app::records::{PolicyRevision, RuleRevision};
 use crate::domain::error::Error;
 use crate::domain::subsidy::document::{
     AmountRoundingText, BandText, BenefitText, CapText, ClauseText, ConditionText, CostSplitText,
-    DeedTaxFactsText, DeedTaxRateText, FactText, NamedText, OnceText, RelationText, SourceText, Text,
+    DeedTaxFactsText, DeedTaxRateText, FactText, NamedText, OnceText, RelationText, SourceText,
 };
 use crate::domain::subsidy::{DeedTaxLawDocument, PolicyDocument, PolicyId, ProgrammeDocument};
 use crate::grpc::pb;
-
-/// How one field is read from a message.
-macro_rules! read {
-    (same, $value:expr) => {
-        $value
-    };
-    (text, $value:expr) => {
-        Text($value)
-    };
-    (texts, $value:expr) => {
-        $value.into_iter().map(Text).collect()
-    };
-    (list, $value:expr) => {
-        $value.into_iter().map(Into::into).collect()
-    };
-    (one, $value:expr) => {
-        $value.unwrap_or_default().into()
-    };
-    (maybe, $value:expr) => {
-        $value.map(Into::into)
-    };
-}
-
-/// How one field is written to a message.
-macro_rules! write {
-    (same, $value:expr) => {
-        $value
-    };
-    (text, $value:expr) => {
-        $value.0
-    };
-    (texts, $value:expr) => {
-        $value.into_iter().map(|text| text.0).collect()
-    };
-    (list, $value:expr) => {
-        $value.into_iter().map(Into::into).collect()
-    };
-    (one, $value:expr) => {
-        Some($value.into())
-    };
-    (maybe, $value:expr) => {
-        $value.map(Into::into)
-    };
-}
-
-/// Both directions between a text type and a message with the same fields. `same`: a string or truth
-/// value; `text`, `texts`: exact values; `list`, `one`, `maybe`: other such types.
-macro_rules! mirror {
-    ($($text:ident = $message:ident { $($how:ident: $($field:ident),+;)+ })+) => {$(
-        impl From<pb::$message> for $text {
-            fn from(message: pb::$message) -> Self {
-                Self { $($($field: read!($how, message.$field),)+)+ }
-            }
-        }
-        impl From<$text> for pb::$message {
-            fn from(text: $text) -> Self {
-                Self { $($($field: write!($how, text.$field),)+)+ }
-            }
-        }
-    )+};
-}
 
 mirror! {
     SourceText = DocumentSource { same: document, clause, url, illustrative; }

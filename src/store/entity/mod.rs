@@ -14,3 +14,4 @@ pub mod policy_revision;
 pub mod region;
 pub mod request;
 pub mod rule_revision;
+pub mod simulation;

@@ -158,6 +158,11 @@ impl Served {
         Self { child, address }
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `HOST:PORT`.
     pub fn address(&self) -> &str {
         &self.address
