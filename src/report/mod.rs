@@ -1,4 +1,4 @@
-//! Results as people and programs read them: one model, four renderings.
+//! Results as people and programs read them: one model of a table, four renderings; and reports of simulations.
 //!
 //! A rendering depends on the table alone: the same table gives the same bytes at any time and place.
 

@@ -205,7 +205,7 @@ impl<'p> Ready<'p> {
 
     /// Turns the knobs, and computes again the scores that this changes.
     fn turn(&mut self, plan: &Plan<'_>, settings: &[Setting]) -> Way {
-        self.numbers.clone_from(&plan.start);
+        self.numbers.reset(&plan.start);
         for (values, column) in self.next.iter_mut().zip(&self.observed) {
             values.clone_from(&column.values);
         }
@@ -244,14 +244,13 @@ impl<'p> Ready<'p> {
 
     /// What a check of the changed document would look at in its numbers.
     fn numbers_fit(&mut self) -> bool {
-        let percentage = |percent: &Decimal| !percent.is_sign_negative() && *percent <= Decimal::ONE_HUNDRED;
-        let fits = |number: &Number| match number {
+        let percentage = |number: &Number| match number {
             Number::Money(money) => !money.is_negative(),
-            Number::Decimal(percent) => percent.is_zero() || percentage(percent),
+            Number::Decimal(percent) => (Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(percent),
         };
         let positive = |number: &Number| match number {
             Number::Money(money) => !money.is_negative(),
-            Number::Decimal(number) => number.is_zero() || !number.is_sign_negative(),
+            Number::Decimal(number) => *number >= Decimal::ZERO,
         };
         let (mut sum, mut takes, mut any) = (0_i128, false, false);
         for ((number, component), slot) in self
@@ -261,7 +260,11 @@ impl<'p> Ready<'p> {
             .zip(&self.formula.components)
             .zip(&mut self.percents)
         {
-            if let Number::Decimal(percent) = number {
+            if let Number::Money(money) = number {
+                if money.is_negative() {
+                    return false;
+                }
+            } else if let Number::Decimal(percent) = number {
                 let Some(scaled) = scaled(*percent) else {
                     return false;
                 };
@@ -271,6 +274,7 @@ impl<'p> Ready<'p> {
                 *slot = unsigned;
                 any = true;
                 sum = sum.saturating_add(scaled);
+                // Above 100 it cannot be: none is below zero.
                 takes |= matches!(component.mode, Mode::Share) && scaled != 0;
             }
         }
@@ -285,8 +289,7 @@ impl<'p> Ready<'p> {
         });
         (!any || sum == SCALED_HUNDRED)
             && (takes || !redistributes)
-            && self.numbers.components.iter().all(fits)
-            && self.numbers.set_asides.iter().all(fits)
+            && self.numbers.set_asides.iter().all(percentage)
             && self.numbers.bounds.iter().all(positive)
     }
 

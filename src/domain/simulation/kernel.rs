@@ -62,6 +62,8 @@ pub(super) struct Kernel {
     shares: Vec<u64>,
     scales: Vec<Scale>,
     multipliers: Vec<u64>,
+    /// Each component's money in 2^-63, where it is a percentage.
+    products: Vec<u128>,
     quotas: Vec<u64>,
     bins: Vec<u32>,
     bin_bits: u32,
@@ -81,6 +83,7 @@ impl Kernel {
             shares: vec![0; rows * parts],
             scales: vec![Scale::default(); parts],
             multipliers: vec![0; parts],
+            products: vec![0; parts],
             quotas: vec![0; rows],
             bins: vec![0; if rows > FEW_ROWS { 1 << bin_bits } else { 0 }],
             bin_bits,
@@ -144,11 +147,11 @@ impl Kernel {
         money: impl Iterator<Item = Funds<'m>> + Clone,
     ) -> Result<u32, Elsewhere> {
         let mut largest: u64 = 0;
-        for (money, scale) in money.clone().zip(&self.scales) {
+        for ((money, scale), product) in money.clone().zip(&self.scales).zip(&mut self.products) {
             let most = match money {
                 Funds::PercentOf(percent, rest) => {
-                    let (high, _) = by_fraction(rest, hundredths(percent));
-                    u64::try_from(high).map_err(|_| Elsewhere)? + 1
+                    *product = by_fraction(rest, hundredths(percent));
+                    u64::try_from(*product >> 63).map_err(|_| Elsewhere)? + 1
                 }
                 Funds::Exactly(units) => units.ceiling().to_u64().ok_or(Elsewhere)?,
             };
@@ -159,15 +162,14 @@ impl Kernel {
             .checked_sub(u64::BITS - largest.leading_zeros())
             .ok_or(Elsewhere)?
             .min(MAX_PLACES);
-        for ((money, scale), multiplier) in money.zip(&self.scales).zip(&mut self.multipliers) {
+        let parts = money.zip(&self.scales).zip(&self.products);
+        for (((money, scale), product), multiplier) in parts.zip(&mut self.multipliers) {
             let binary = i64::from(places) - i64::from(scale.shift);
             *multiplier = match money {
-                Funds::PercentOf(percent, rest) => {
-                    // The product is in 2^-127; `binary` is at most MAX_PLACES.
-                    let (high, low) = by_fraction(rest, hundredths(percent));
+                Funds::PercentOf(..) => {
+                    // `binary` is at most MAX_PLACES.
                     let shifted = u32::try_from(63 - binary).map_err(|_| Elsewhere)?;
-                    let above = ((high as u128) << 63) | low;
-                    above.checked_shr(shifted).unwrap_or(0)
+                    product.checked_shr(shifted).unwrap_or(0)
                 }
                 Funds::Exactly(units) => {
                     let scaled = if binary >= 0 {
@@ -368,11 +370,10 @@ fn hundredths(percent: u128) -> u128 {
     product_shifted(percent << 34, RECIPROCAL, 128).unwrap_or(0)
 }
 
-/// `units` times a fraction in 2^-127: whole units, and what is above them in 2^-63, rounded down.
-fn by_fraction(units: u64, fraction: u128) -> (u64, u128) {
+/// `units` times a fraction in 2^-127, in 2^-63, rounded down.
+fn by_fraction(units: u64, fraction: u128) -> u128 {
     let lower = u128::from(units) * (fraction & u128::from(u64::MAX));
-    let product = u128::from(units) * (fraction >> 64) + (lower >> 64);
-    ((product >> 63) as u64, product & ((1 << 63) - 1))
+    u128::from(units) * (fraction >> 64) + (lower >> 64)
 }
 
 #[cfg(test)]
@@ -395,8 +396,7 @@ mod tests {
             let fraction = BigInt::from(hundredths(percent));
             let exact = (BigInt::from(percent) << 127) / BigInt::from(10).pow(28);
             prop_assert!(fraction <= exact && exact < &fraction + 2);
-            let (whole, above) = by_fraction(units, hundredths(percent));
-            let product = (BigInt::from(whole) << 63) + above;
+            let product = BigInt::from(by_fraction(units, hundredths(percent)));
             let exact = (BigInt::from(percent) * units << 63) / BigInt::from(10).pow(28);
             prop_assert!(product <= exact && exact <= &product + 1);
         }

@@ -171,6 +171,12 @@ fn no_such<'n>(
 }
 
 fn adjusted_decimal(field: &str, number: Decimal, to: Adjust) -> Result<Decimal, Violation> {
+    // The usual case, without looking at digits.
+    if let Adjust::To(value) = to
+        && value.mantissa().unsigned_abs() < 1 << 64
+    {
+        return Ok(value);
+    }
     let value = to.apply(number).and_then(|digits| digits.exact());
     value.ok_or_else(|| {
         Violation::new(
@@ -255,6 +261,26 @@ impl Numbers {
             named: vec![false; formula.components.len()],
             pro_rata: false,
         }
+    }
+
+    /// Those of `other`, in the memory there is.
+    pub(super) fn reset(&mut self, other: &Self) {
+        let Self {
+            unit,
+            pool,
+            components,
+            parameters,
+            set_asides,
+            bounds,
+            named,
+            pro_rata,
+        } = self;
+        (*unit, *pool, *pro_rata) = (other.unit, other.pool, other.pro_rata);
+        components.clone_from(&other.components);
+        parameters.clone_from(&other.parameters);
+        set_asides.clone_from(&other.set_asides);
+        bounds.clone_from(&other.bounds);
+        named.clone_from(&other.named);
     }
 
     /// Changes one of them; an indicator is none of them.
@@ -420,10 +446,26 @@ pub(super) const SCALED_HUNDRED: i128 = 100 * 10_i128.pow(SCALE);
 
 /// A percentage as a whole number of 10^-26.
 pub(super) fn scaled(percent: Decimal) -> Option<i128> {
-    let percent = percent.normalize();
-    let places = SCALE.checked_sub(percent.scale())?;
-    percent.mantissa().checked_mul(10_i128.checked_pow(places)?)
+    let (mantissa, scale) = (percent.mantissa(), percent.scale());
+    match SCALE.checked_sub(scale) {
+        Some(places) => mantissa.checked_mul(POWERS[places as usize]),
+        None => {
+            let zeros = POWERS[(scale - SCALE) as usize];
+            (mantissa % zeros == 0).then(|| mantissa / zeros)
+        }
+    }
 }
+
+/// Powers of ten as far as decimals have places.
+const POWERS: [i128; 29] = {
+    let mut powers = [1; 29];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
 
 /// `percent * left / before`, rounded down to [`PRO_RATA_DECIMALS`]; all three in 10^-26, `places` of which are zeros.
 fn share(percent: i128, left: i128, before: i128, places: u32) -> Option<i128> {
@@ -441,4 +483,80 @@ fn share(percent: i128, left: i128, before: i128, places: u32) -> Option<i128> {
     let steps =
         small().or_else(|| (BigInt::from(percent) * left / (BigInt::from(before) * STEP)).to_i128())?;
     steps.checked_mul(STEP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use num_integer::Integer;
+    use proptest::prelude::*;
+
+    fn decimal(text: &str) -> Decimal {
+        Decimal::from_str_exact(text).unwrap()
+    }
+
+    fn filled(percents: &[&str], named: &[usize]) -> Result<Vec<String>, Refusal> {
+        let mut numbers = Numbers {
+            unit: RoundingUnit::Fen,
+            pool: Pool {
+                total: Money::ZERO,
+                advance_percent: None,
+            },
+            components: percents
+                .iter()
+                .map(|percent| Number::Decimal(decimal(percent)))
+                .collect(),
+            parameters: Vec::new(),
+            set_asides: Vec::new(),
+            bounds: Vec::new(),
+            named: (0..percents.len()).map(|at| named.contains(&at)).collect(),
+            pro_rata: true,
+        };
+        numbers.fill_up()?;
+        Ok(numbers.components.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn others_keep_their_proportions() {
+        assert_eq!(filled(&["60", "30", "20"], &[0]).unwrap(), ["60", "24", "16"]);
+        assert_eq!(filled(&["100", "30", "20"], &[0]).unwrap(), ["100", "0", "0"]);
+        assert_eq!(filled(&["60", "15", "20"], &[0, 1]).unwrap(), ["60", "15", "25"]);
+        // Thirds end, and the last has what is missing; a component without a percentage gets none.
+        assert_eq!(
+            filled(&["50", "10", "10", "10", "0"], &[0]).unwrap(),
+            [
+                "50",
+                "16.66666666666666666666",
+                "16.66666666666666666666",
+                "16.66666666666666666668",
+                "0"
+            ]
+        );
+    }
+
+    #[test]
+    fn refuses_what_leaves_no_room() {
+        assert_eq!(
+            filled(&["100.5", "0"], &[0]).unwrap_err()[0].found,
+            "100.5 in all"
+        );
+        assert_eq!(
+            filled(&["99", "0"], &[0]).unwrap_err()[0].field,
+            "components[].percent"
+        );
+        assert_eq!(filled(&["70", "30"], &[0, 1]).unwrap(), ["70", "30"]);
+    }
+
+    proptest! {
+        #[test]
+        fn shares_are_those_of_big_integers(percent in 0..100 * 10_i128.pow(20), left in 0..100 * 10_i128.pow(20), places in 0_u32..=26) {
+            let zeros = 10_i128.pow(places);
+            let round = |value: i128| (value * 10_i128.pow(6)) / zeros * zeros;
+            let (percent, left) = (round(percent), round(left));
+            let before = SCALED_HUNDRED - left;
+            let step = 10_i128.pow(SCALE - PRO_RATA_DECIMALS);
+            let exact = (BigInt::from(percent) * left).div_floor(&(BigInt::from(before) * step)) * step;
+            prop_assert_eq!(share(percent, left, before, places).map(BigInt::from), Some(exact));
+        }
+    }
 }
