@@ -18,6 +18,7 @@ mod numbers;
 pub mod plan;
 pub mod scenario;
 pub mod sweep;
+mod target;
 
 pub use base::{Base, Changed};
 pub use comparison::{Compared, Comparison, Heads, compare};
