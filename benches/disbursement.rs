@@ -2,7 +2,8 @@
 //! what the database does raw, in the same run. benches/README.md has the figures; benches/disbursement.sh runs
 //! this with a PostgreSQL server and pgbench.
 //!
-//! `sqlite`, `postgres URL TPS` (of pgbench) or `growth URL` select a part; `--quick` makes it short.
+//! `sqlite`, `postgres URL TPS TPS` (of pgbench: one branch, 32 branches) or `growth URL` select a part; `--quick`
+//! makes it short.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -11,6 +12,8 @@
     unreachable_pub
 )]
 
+#[path = "disbursement/cpu.rs"]
+mod cpu;
 #[path = "disbursement/office.rs"]
 mod office;
 #[path = "disbursement/raw.rs"]
@@ -23,6 +26,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const CALLERS: usize = 64;
+/// Connections that the callers share: a finance system keeps a few, and calls at once over each.
+const CONNECTIONS: usize = 4;
 /// Claims in a message of a stream.
 const MESSAGE: usize = 1_000;
 
@@ -47,10 +52,15 @@ const QUICK: Size = Size {
     ledger: &[1_000, 10_000],
 };
 
+/// The same as that of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Calls that were answered, and how long each took.
 struct Measured {
     took: Duration,
     latencies: Vec<Duration>,
+    cpu: cpu::Each,
 }
 
 impl Measured {
@@ -58,35 +68,51 @@ impl Measured {
         self.latencies.len() as f64 / self.took.as_secs_f64()
     }
 
-    fn print(&mut self, what: &str, peer: &str, peer_rate: f64) {
+    fn print(&mut self, what: &str, peers: &[Peer]) {
         self.latencies.sort_unstable();
         let at = |percent: usize| {
             let latency = self.latencies[(self.latencies.len() - 1) * percent / 100];
             latency.as_secs_f64() * 1_000.0
         };
         println!(
-            "| {what} | {:.0} | {:.1} | {:.1} | {:.1} | {:.1} | {peer} | {peer_rate:.0} | **{:.2}** |",
+            "| {what} | {:.0} | {:.1} | {:.1} | {:.1} | {:.1} | {} |{}",
             self.rate(),
             at(50),
             at(95),
             at(99),
             at(100),
-            self.rate() / peer_rate
+            self.cpu,
+            ratios(self.rate(), peers)
         );
     }
 }
 
-fn heading() {
-    println!("| | a second | p50 ms | p95 | p99 | longest | beside it | a second | ratio |");
-    println!("|---|---:|---:|---:|---:|---:|---|---:|---:|");
+/// What is measured beside it: its name, and how much of it there is in a second.
+type Peer = (&'static str, f64);
+
+fn ratios(rate: f64, peers: &[Peer]) -> String {
+    peers
+        .iter()
+        .map(|(_, peer)| format!(" **{:.2}** |", rate / peer))
+        .collect()
 }
 
-fn print_streamed(what: &str, count: usize, took: Duration, peer: &str, peer_rate: f64) {
-    let rate = count as f64 / took.as_secs_f64();
+fn heading(peers: &[Peer]) {
+    let named: String = (peers.iter())
+        .map(|(name, rate)| format!(" ratio to {name}, {rate:.0} a second |"))
+        .collect();
     println!(
-        "| {what} | {rate:.0} | | | | | {peer} | {peer_rate:.0} | **{:.2}** |",
-        rate / peer_rate
+        "| | a second | p50 ms | p95 | p99 | longest | processor µs each: driver, server, database |{named}"
     );
+    println!(
+        "|---|---:|---:|---:|---:|---:|---|{}",
+        "---:|".repeat(peers.len())
+    );
+}
+
+fn print_streamed(what: &str, count: usize, (took, cpu): &(Duration, cpu::Each), peers: &[Peer]) {
+    let rate = count as f64 / took.as_secs_f64();
+    println!("| {what} | {rate:.0} | | | | | {cpu} |{}", ratios(rate, peers));
 }
 
 /// Hands in claims by 64 callers for some seconds, each on a connection of its own.
@@ -94,8 +120,10 @@ async fn submit(office: &Office, persons: &Arc<AtomicU64>, seconds: u64) -> Meas
     let begun = Instant::now();
     let until = begun + Duration::from_secs(seconds);
     let mut callers = tokio::task::JoinSet::new();
-    for _ in 0..CALLERS {
-        let mut client = office.subsidies("经办人").await;
+    let used = office.cpu();
+    let clients = office.connections("经办人", CONNECTIONS).await;
+    for caller in 0..CALLERS {
+        let mut client = clients[caller % CONNECTIONS].clone();
         let persons = Arc::clone(persons);
         callers.spawn(async move {
             let mut latencies = Vec::new();
@@ -115,6 +143,7 @@ async fn submit(office: &Office, persons: &Arc<AtomicU64>, seconds: u64) -> Meas
     let latencies = callers.join_all().await.concat();
     Measured {
         took: begun.elapsed(),
+        cpu: office.cpu().each(&used, latencies.len()),
         latencies,
     }
 }
@@ -125,8 +154,10 @@ async fn approve(office: &Office, first: u64, last: u64, seconds: u64) -> Measur
     let until = begun + Duration::from_secs(seconds);
     let next = Arc::new(AtomicU64::new(first));
     let mut callers = tokio::task::JoinSet::new();
-    for _ in 0..CALLERS {
-        let mut client = office.subsidies("审批人").await;
+    let used = office.cpu();
+    let clients = office.connections("审批人", CONNECTIONS).await;
+    for caller in 0..CALLERS {
+        let mut client = clients[caller % CONNECTIONS].clone();
         let next = Arc::clone(&next);
         callers.spawn(async move {
             let mut latencies = Vec::new();
@@ -150,12 +181,13 @@ async fn approve(office: &Office, first: u64, last: u64, seconds: u64) -> Measur
     let latencies = callers.join_all().await.concat();
     Measured {
         took: begun.elapsed(),
+        cpu: office.cpu().each(&used, latencies.len()),
         latencies,
     }
 }
 
 /// Hands in so many claims in one stream.
-async fn submit_streamed(office: &Office, persons: &AtomicU64, count: usize) -> Duration {
+async fn submit_streamed(office: &Office, persons: &AtomicU64, count: usize) -> (Duration, cpu::Each) {
     let messages: Vec<pb::SubmitClaimsRequest> = (0..count / MESSAGE)
         .map(|_| pb::SubmitClaimsRequest {
             claims: (0..MESSAGE)
@@ -166,6 +198,7 @@ async fn submit_streamed(office: &Office, persons: &AtomicU64, count: usize) -> 
         })
         .collect();
     let mut client = office.subsidies("经办人").await;
+    let used = office.cpu();
     let begun = Instant::now();
     let mut answers = client
         .submit_claims(tokio_stream::iter(messages))
@@ -180,11 +213,11 @@ async fn submit_streamed(office: &Office, persons: &AtomicU64, count: usize) -> 
         done += answer.outcomes.len();
     }
     assert_eq!(done, count / MESSAGE * MESSAGE);
-    begun.elapsed()
+    (begun.elapsed(), office.cpu().each(&used, done))
 }
 
 /// Approves claims in one stream.
-async fn approve_streamed(office: &Office, first: u64, count: usize) -> Duration {
+async fn approve_streamed(office: &Office, first: u64, count: usize) -> (Duration, cpu::Each) {
     let numbers: Vec<u64> = (first..first + count as u64).collect();
     let messages: Vec<pb::ChangeClaimsRequest> = numbers
         .chunks(MESSAGE)
@@ -201,6 +234,7 @@ async fn approve_streamed(office: &Office, first: u64, count: usize) -> Duration
         })
         .collect();
     let mut client = office.subsidies("审批人").await;
+    let used = office.cpu();
     let begun = Instant::now();
     let mut answers = client
         .change_claims(tokio_stream::iter(messages))
@@ -212,15 +246,15 @@ async fn approve_streamed(office: &Office, first: u64, count: usize) -> Duration
             assert_eq!(outcome.reason, "", "{outcome:?}");
         }
     }
-    begun.elapsed()
+    (begun.elapsed(), office.cpu().each(&used, count))
 }
 
 struct Figures {
     submitted: Measured,
     approved: Measured,
     streamed: usize,
-    submit_stream: Duration,
-    approve_stream: Duration,
+    submit_stream: (Duration, cpu::Each),
+    approve_stream: (Duration, cpu::Each),
 }
 
 async fn measure(office: &Office, size: Size) -> Figures {
@@ -254,49 +288,54 @@ async fn sqlite(size: Size) {
     drop(office);
     let (claims, approvals) = raw::batched(directory.path(), size.streamed, MESSAGE).await;
     println!("\nSQLite\n");
-    heading();
-    let peer = "commits of one row, one connection";
-    figures.submitted.print("SubmitClaim, 64 callers", peer, commits);
-    figures.approved.print("ApproveClaim, 64 callers", peer, commits);
-    let (count, peer) = (figures.streamed, "the same rows, inserted raw");
-    print_streamed(
-        "SubmitClaims, one stream",
-        count,
-        figures.submit_stream,
-        peer,
-        claims,
-    );
-    print_streamed(
-        "ChangeClaims (approve), one stream",
-        count,
-        figures.approve_stream,
-        peer,
-        approvals,
-    );
+    let peers = [("commits of one row, one connection", commits)];
+    heading(&peers);
+    figures.submitted.print("SubmitClaim, 64 callers", &peers);
+    figures.approved.print("ApproveClaim, 64 callers", &peers);
+    println!();
+    let raw = |rate| [("the same rows, inserted raw", rate)];
+    for (what, took, rate) in [
+        ("SubmitClaims, one stream", &figures.submit_stream, claims),
+        (
+            "ChangeClaims (approve), one stream",
+            &figures.approve_stream,
+            approvals,
+        ),
+    ] {
+        heading(&raw(rate));
+        print_streamed(what, figures.streamed, took, &raw(rate));
+        println!();
+    }
 }
 
-async fn postgres(url: &str, tps: f64, size: Size) {
+async fn postgres(url: &str, one_branch: f64, branches: f64, size: Size) {
     let office = Office::open(url).await;
     let mut figures = measure(&office, size).await;
+    drop(office);
+    let (claims, approvals) = raw::copied(url, size.streamed, MESSAGE).await;
     println!("\nPostgreSQL, one quota\n");
-    heading();
-    let peer = "pgbench TPC-B, 32 clients";
-    figures.submitted.print("SubmitClaim, 64 callers", peer, tps);
-    figures.approved.print("ApproveClaim, 64 callers", peer, tps);
-    let count = figures.streamed;
+    let peers = [
+        ("pgbench TPC-B, 32 clients, one branch", one_branch),
+        ("the same, 32 branches", branches),
+    ];
+    heading(&peers);
+    figures.submitted.print("SubmitClaim, 64 callers", &peers);
+    figures.approved.print("ApproveClaim, 64 callers", &peers);
     print_streamed(
         "SubmitClaims, one stream",
-        count,
-        figures.submit_stream,
-        peer,
-        tps,
+        figures.streamed,
+        &figures.submit_stream,
+        &peers,
     );
     print_streamed(
         "ChangeClaims (approve), one stream",
-        count,
-        figures.approve_stream,
-        peer,
-        tps,
+        figures.streamed,
+        &figures.approve_stream,
+        &peers,
+    );
+    println!(
+        "\nThe same rows copied from table to table within the server, {MESSAGE} claims a transaction: \
+         {claims:.0} claims a second handed in, {approvals:.0} approved."
     );
 }
 
@@ -379,7 +418,9 @@ fn main() {
     runtime.block_on(async {
         match words.as_slice() {
             ["sqlite"] => sqlite(size).await,
-            ["postgres", url, tps] => postgres(url, tps.parse().unwrap(), size).await,
+            ["postgres", url, one, many] => {
+                postgres(url, one.parse().unwrap(), many.parse().unwrap(), size).await;
+            }
             ["growth", url] => growth(url, size).await,
             // cargo bench without more.
             _ => sqlite(size).await,

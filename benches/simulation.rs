@@ -74,10 +74,10 @@ fn timed(work: impl FnOnce()) -> (f64, f64) {
     (processor() - used, clock.elapsed().as_secs_f64())
 }
 
-fn median(mut times: Vec<(f64, f64)>) -> (f64, f64) {
+/// The mean of the processor, which is counted in steps, and the median of the clock.
+fn summary(mut times: Vec<(f64, f64)>) -> (f64, f64) {
     let at = times.len() / 2;
-    times.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let used = times[at].0;
+    let used = times.iter().map(|time| time.0).sum::<f64>() / times.len() as f64;
     times.sort_by(|a, b| a.1.total_cmp(&b.1));
     (used, times[at].1)
 }
@@ -118,7 +118,7 @@ impl Bench {
                 }
             })
         });
-        let (used, clock) = median(times.collect());
+        let (used, clock) = summary(times.collect());
         let Ways {
             fixed_point,
             exact_quotas,
@@ -167,7 +167,7 @@ impl Bench {
             });
             (most, clock)
         });
-        let (most, both) = median(times.collect());
+        let (most, both) = summary(times.collect());
         println!(
             "    two threads: the longer one's processor {:.2} ms ({:.2} times as fast), clock {:.2} ms",
             most * 1e3,

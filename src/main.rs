@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+/// A call allocates some hundred small pieces on whatever thread is free; the system's allocator took a fifth of
+/// the time of the service.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     incentive_fund::cli::run().await

@@ -1,5 +1,6 @@
 //! The built program on a fresh database, with one region's quota for one programme.
 
+use crate::cpu::Used;
 use incentive_fund::app::vault::Vault;
 use incentive_fund::domain::subsidy::{PolicyDocument, ProgrammeDocument};
 use incentive_fund::grpc::pb;
@@ -106,6 +107,20 @@ impl Office {
     /// Somebody who works on claims.
     pub async fn subsidies(&self, principal: &str) -> SubsidyServiceClient<Identified> {
         SubsidyServiceClient::new(self.service(principal).await).max_decoding_message_size(usize::MAX)
+    }
+
+    /// So many connections of somebody who works on claims.
+    pub async fn connections(&self, principal: &str, count: usize) -> Vec<SubsidyServiceClient<Identified>> {
+        let mut clients = Vec::new();
+        for _ in 0..count {
+            clients.push(self.subsidies(principal).await);
+        }
+        clients
+    }
+
+    /// The processor time that was used until now.
+    pub fn cpu(&self) -> Used {
+        Used::now(self.child.id())
     }
 
     /// Somebody who works on the ledger.

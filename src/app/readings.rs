@@ -85,12 +85,20 @@ async fn serve(store: Store, rules: RulesCache, mut queue: mpsc::Receiver<Questi
 
 async fn read(store: &Store, rules: &RulesCache, regions: BTreeSet<RegionCode>) -> Result<Reading, Error> {
     let tx = store.begin_read().await?;
-    let count = tx.rule_count().await?;
-    let rules = rules.at(&tx, count).await?;
     let mut paths = HashMap::new();
+    let mut counted = None;
     for region in regions {
-        let path = tx.region_path(&region).await?;
+        let (path, count) = tx.region_path_and_rule_count(&region).await?;
+        // A region that is not there counts nothing.
+        if !path.is_empty() {
+            counted = Some(count);
+        }
         paths.insert(region, path);
     }
+    let count = match counted {
+        Some(count) => count,
+        None => tx.rule_count().await?,
+    };
+    let rules = rules.at(&tx, count).await?;
     Ok(Reading { rules, paths })
 }

@@ -20,11 +20,17 @@ pub(super) enum Kind {
     Int,
 }
 
+#[derive(Debug)]
+struct Column {
+    name: &'static str,
+    kind: Kind,
+    values: Vec<Value>,
+}
+
 /// Rows of equal columns.
 #[derive(Debug)]
 pub(super) struct Block {
-    columns: Vec<(&'static str, Kind)>,
-    values: Vec<Value>,
+    columns: Vec<Column>,
 }
 
 /// Most rows in one statement on PostgreSQL.
@@ -63,63 +69,87 @@ pub(super) fn number(value: u64) -> Value {
 impl Block {
     /// No rows yet. The columns: `name` for text, `name#` for a whole number.
     pub(super) fn new<const N: usize>(columns: [&'static str; N]) -> Self {
-        let columns = columns.into_iter().map(|column| match column.strip_suffix('#') {
-            Some(name) => (name, Kind::Int),
-            None => (column, Kind::Text),
-        });
+        let column = |column: &'static str| {
+            let (name, kind) = match column.strip_suffix('#') {
+                Some(name) => (name, Kind::Int),
+                None => (column, Kind::Text),
+            };
+            Column {
+                name,
+                kind,
+                values: Vec::new(),
+            }
+        };
         Self {
-            columns: columns.collect(),
-            values: Vec::new(),
+            columns: columns.into_iter().map(column).collect(),
         }
     }
 
     /// Adds a row.
     pub(super) fn row<const N: usize>(&mut self, values: [Value; N]) {
         debug_assert_eq!(N, self.columns.len(), "as many values as columns");
-        self.values.extend(values);
+        for (column, value) in self.columns.iter_mut().zip(values) {
+            column.values.push(value);
+        }
     }
 
     fn names(&self) -> String {
-        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name).collect();
         names.join(", ")
     }
 
     /// The statements' rows: a text for `FROM`, to be given an alias, and its parameters.
-    fn sources(&self, backend: DbBackend) -> Vec<(String, Vec<Value>)> {
-        let width = self.columns.len();
-        let rows: Vec<&[Value]> = self.values.chunks(width).collect();
-        if backend == DbBackend::Postgres {
-            return rows.chunks(POSTGRES_ROWS).map(|rows| self.arrays(rows)).collect();
+    fn sources(mut self, backend: DbBackend) -> Vec<(String, Vec<Value>)> {
+        let most = if backend == DbBackend::Postgres {
+            POSTGRES_ROWS
+        } else {
+            SQLITE_ROWS
+        };
+        let mut sources = Vec::new();
+        while let left = self.columns.first().map_or(0, |column| column.values.len())
+            && left > 0
+        {
+            let rest = self.columns.iter_mut().map(|column| Column {
+                values: column.values.split_off(left.min(most)),
+                ..*column
+            });
+            let rest = Self {
+                columns: rest.collect(),
+            };
+            let rows = std::mem::replace(&mut self, rest);
+            sources.push(if backend == DbBackend::Postgres {
+                rows.arrays()
+            } else {
+                rows.tuples()
+            });
         }
-        rows.chunks(SQLITE_ROWS).map(|rows| self.tuples(rows)).collect()
+        sources
     }
 
-    fn arrays(&self, rows: &[&[Value]]) -> (String, Vec<Value>) {
+    fn arrays(self) -> (String, Vec<Value>) {
+        let names = self.names();
         let mut casts = Vec::with_capacity(self.columns.len());
         let mut values = Vec::with_capacity(self.columns.len());
-        for (at, (_, kind)) in self.columns.iter().enumerate() {
-            let (cast, array) = match kind {
+        for (at, column) in self.columns.into_iter().enumerate() {
+            let (cast, array) = match column.kind {
                 Kind::Text => ("text", ArrayType::String),
                 Kind::Int => ("bigint", ArrayType::BigInt),
             };
             casts.push(format!("${}::{cast}[]", at + 1));
-            let column: Vec<Value> = rows.iter().map(|row| row[at].clone()).collect();
-            values.push(Value::Array(array, Some(Box::new(column))));
+            values.push(Value::Array(array, Some(Box::new(column.values))));
         }
-        let text = format!(
-            "(SELECT * FROM UNNEST({}) AS u({}))",
-            casts.join(", "),
-            self.names()
-        );
+        let text = format!("(SELECT * FROM UNNEST({}) AS u({names}))", casts.join(", "));
         (text, values)
     }
 
-    fn tuples(&self, rows: &[&[Value]]) -> (String, Vec<Value>) {
+    fn tuples(self) -> (String, Vec<Value>) {
+        let width = self.columns.len();
         let named: Vec<String> = (self.columns.iter().enumerate())
-            .map(|(at, (name, _))| format!("column{} AS {name}", at + 1))
+            .map(|(at, column)| format!("column{} AS {}", at + 1, column.name))
             .collect();
-        let tuple = format!("({})", vec!["?"; self.columns.len()].join(", "));
-        let filled = rows.len().next_power_of_two();
+        let tuple = format!("({})", vec!["?"; width].join(", "));
+        let rows = self.columns.first().map_or(0, |column| column.values.len());
+        let filled = rows.next_power_of_two();
         // No column is ever null but those of the rows that fill up.
         let only = if filled > 1 {
             " WHERE column1 IS NOT NULL"
@@ -131,24 +161,29 @@ impl Block {
             named.join(", "),
             vec![tuple.as_str(); filled].join(", ")
         );
-        let nothing = (self.columns.iter()).map(|(_, kind)| match kind {
-            Kind::Text => Value::String(None),
-            Kind::Int => Value::BigInt(None),
-        });
-        let filling = nothing.cycle().take((filled - rows.len()) * self.columns.len());
-        (
-            text,
-            rows.iter()
-                .flat_map(|row| row.iter().cloned())
-                .chain(filling)
-                .collect(),
-        )
+        let nothing: Vec<Value> = (self.columns.iter())
+            .map(|column| match column.kind {
+                Kind::Text => Value::String(None),
+                Kind::Int => Value::BigInt(None),
+            })
+            .collect();
+        let mut columns: Vec<_> = (self.columns.into_iter())
+            .map(|column| column.values.into_iter())
+            .collect();
+        let mut values = Vec::with_capacity(filled * width);
+        for _ in 0..rows {
+            values.extend(columns.iter_mut().filter_map(Iterator::next));
+        }
+        for _ in rows..filled {
+            values.extend(nothing.iter().cloned());
+        }
+        (text, values)
     }
 }
 
 impl Tx {
     /// Inserts the rows of a block into a table.
-    pub(super) async fn insert_block(&self, table: &str, block: &Block) -> Result<(), Error> {
+    pub(super) async fn insert_block(&self, table: &str, block: Block) -> Result<(), Error> {
         let names = block.names();
         self.execute_with(block, |rows| {
             // SQLite reads ON after a SELECT as a join; WHERE keeps it from doing so, and does no harm.
@@ -162,7 +197,7 @@ impl Tx {
     /// says how many rows it changed.
     pub(super) async fn execute_with(
         &self,
-        block: &Block,
+        block: Block,
         statement: impl Fn(&str) -> String,
     ) -> Result<u64, Error> {
         let db = self.writing()?;
@@ -178,7 +213,7 @@ impl Tx {
     /// Queries with the rows of a block.
     pub(super) async fn query_with(
         &self,
-        block: &Block,
+        block: Block,
         statement: impl Fn(&str) -> String,
     ) -> Result<Vec<QueryResult>, Error> {
         let mut found = Vec::new();

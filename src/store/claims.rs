@@ -20,7 +20,7 @@ impl Tx {
     /// These claims, in no order; one that is not there is left out.
     pub async fn claims(&self, ids: &[&ClaimId]) -> Result<Vec<Claim>, Error> {
         let rows = self
-            .query_with(&id_rows(ids), |rows| {
+            .query_with(id_rows(ids), |rows| {
                 format!(
                     "SELECT {CLAIM} FROM {rows} AS r JOIN claim c ON c.fund = r.fund AND c.number = r.number"
                 )
@@ -32,7 +32,7 @@ impl Tx {
     /// What a claim was assessed from, its sealed personal data, and its unique keys.
     pub async fn claim_material(&self, ids: &[&ClaimId]) -> Result<Vec<(ClaimId, ClaimMaterial)>, Error> {
         let rows = self
-            .query_with(&id_rows(ids), |rows| {
+            .query_with(id_rows(ids), |rows| {
                 format!(
                     "SELECT c.fund, c.number, c.law_revision, c.facts, c.documents, c.sealed, c.sealing_key, c.keys \
                      FROM {rows} AS r JOIN claim c ON c.fund = r.fund AND c.number = r.number"
@@ -112,7 +112,7 @@ impl Tx {
                 text(json(&material.keys)?),
             ]);
         }
-        self.insert_block("claim", &block).await
+        self.insert_block("claim", block).await
     }
 
     /// Stores what may change of claims, each with the version it must be at.
@@ -153,7 +153,7 @@ impl Tx {
             wanted += 1;
         }
         let updated = self
-            .execute_with(&block, |rows| {
+            .execute_with(block, |rows| {
                 format!(
                     "UPDATE claim AS c SET state = r.state, version = r.version, parts = r.parts, notice = r.notice, \
                      decided_by = r.decided_by, decided_at = r.decided_at, waiting = r.waiting, batch = r.batch \
@@ -181,7 +181,7 @@ impl Tx {
                 text(&sealed.key),
             ]);
         }
-        self.execute_with(&block, |rows| {
+        self.execute_with(block, |rows| {
             format!(
                 "UPDATE claim AS c SET sealed = r.sealed, sealing_key = r.sealing_key FROM {rows} AS r \
                  WHERE c.fund = r.fund AND c.number = r.number"
@@ -197,7 +197,7 @@ impl Tx {
         for &(id, keys) in keys {
             block.row([text(id.fund.as_str()), number(id.number), text(json(&keys)?)]);
         }
-        self.execute_with(&block, |rows| {
+        self.execute_with(block, |rows| {
             format!(
                 "UPDATE claim AS c SET keys = r.keys FROM {rows} AS r WHERE c.fund = r.fund AND c.number = r.number"
             )
@@ -216,7 +216,7 @@ impl Tx {
             wanted.row([text(programme.as_str()), text(kind), text(hash)]);
         }
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT k.programme, k.kind, k.hash, k.fund, k.claim FROM {rows} AS r \
                      JOIN claim_key k ON k.programme = r.programme AND k.kind = r.kind AND k.hash = r.hash"
@@ -248,7 +248,7 @@ impl Tx {
                 number(id.number),
             ]);
         }
-        self.insert_block("claim_key", &block).await
+        self.insert_block("claim_key", block).await
     }
 
     /// Frees the unique keys of claims.
@@ -263,7 +263,7 @@ impl Tx {
                 number(id.number),
             ]);
         }
-        self.execute_with(&block, |rows| {
+        self.execute_with(block, |rows| {
             format!(
                 "DELETE FROM claim_key WHERE (programme, kind, hash, fund, claim) IN \
                  (SELECT programme, kind, hash, fund, claim FROM {rows} AS r)"
@@ -287,7 +287,7 @@ impl Tx {
             ]);
         }
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT c.fund, c.region, c.programme, COUNT(*) AS waiting FROM {rows} AS r \
                      JOIN claim c ON c.fund = r.fund AND c.region = r.region AND c.programme = r.programme \
@@ -339,7 +339,7 @@ impl Tx {
         };
         let limit = limit.min(1_000_000);
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT {CLAIM} FROM {rows} AS r JOIN claim c ON c.fund = r.fund AND c.number > r.after{conditions} \
                      ORDER BY {order} LIMIT {limit}"
@@ -380,7 +380,7 @@ impl Tx {
                 text(&objection.resolution),
             ]);
         }
-        self.execute_with(&block, |rows| {
+        self.execute_with(block, |rows| {
             format!(
                 "INSERT INTO claim_objection (fund, claim, number, state, sealed, sealing_key, raised_by, raised_at, \
                  resolved_by, resolved_at, resolution) \
@@ -399,7 +399,7 @@ impl Tx {
     /// The objections to claims.
     pub async fn objections(&self, ids: &[&ClaimId]) -> Result<Vec<Objection>, Error> {
         let rows = self
-            .query_with(&id_rows(ids), |rows| {
+            .query_with(id_rows(ids), |rows| {
                 format!(
                     "SELECT o.fund, o.claim, o.number, o.state, o.sealed, o.sealing_key, o.raised_by, o.raised_at, \
                      o.resolved_by, o.resolved_at, o.resolution FROM {rows} AS r \

@@ -208,7 +208,7 @@ impl Tx {
             wanted.row([text(fund.as_str()), number(wanted_number)]);
         }
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT {ENTRY} FROM (SELECT e.* FROM {rows} AS r JOIN ledger_entry e \
                      ON e.fund = r.fund AND e.number = r.wanted) AS x"

@@ -28,7 +28,7 @@ impl Tx {
         }
         let lock = self.for_update();
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT fund, ordinal, entries, digest, at, changes, claims, batches FROM ledger_fund \
                      WHERE fund IN (SELECT r.fund FROM {rows} AS r) ORDER BY fund{lock}"
@@ -51,13 +51,12 @@ impl Tx {
     ///
     /// [`Error::Conflict`] where another transaction added it, or another with its ordinal.
     pub async fn insert_fund(&self, fund: &FundId, head: &FundHead) -> Result<(), Error> {
-        self.insert_block("ledger_fund", &fund_rows(&[(fund, head)]))
-            .await
+        self.insert_block("ledger_fund", fund_rows(&[(fund, head)])).await
     }
 
     /// Moves the ends of journals on; their rows were locked by [`Tx::fund_heads`].
     pub async fn update_fund_heads(&self, heads: &[(&FundId, &FundHead)]) -> Result<(), Error> {
-        self.execute_with(&fund_rows(heads), |rows| {
+        self.execute_with(fund_rows(heads), |rows| {
             format!(
                 "UPDATE ledger_fund AS f SET entries = r.entries, digest = r.digest, at = r.at, \
                  changes = r.changes, claims = r.claims, batches = r.batches FROM {rows} AS r WHERE f.fund = r.fund"
@@ -77,7 +76,7 @@ impl Tx {
             wanted.row([text(fund.as_str()), text(account.to_string())]);
         }
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT a.fund, a.account, a.balance_fen FROM ledger_account a \
                      JOIN {rows} AS r ON a.fund = r.fund AND a.account = r.account"
@@ -133,7 +132,7 @@ impl Tx {
                 text(entry.digest.as_str()),
             ]);
         }
-        self.insert_block("ledger_entry", &block).await
+        self.insert_block("ledger_entry", block).await
     }
 
     /// Stores the balances of accounts, each with the number of the entry that last moved it.
@@ -165,7 +164,7 @@ impl Tx {
                 number(entry),
             ]);
         }
-        self.execute_with(&block, |rows| {
+        self.execute_with(block, |rows| {
             format!(
                 "INSERT INTO ledger_account (fund, account, payer, region, programme, bucket, balance_fen, entry) \
                  SELECT fund, account, payer, region, programme, bucket, balance_fen, entry FROM {rows} AS r WHERE true \
@@ -202,7 +201,7 @@ impl Tx {
                 text(&change.note),
             ]);
         }
-        self.insert_block("ledger_change", &block).await
+        self.insert_block("ledger_change", block).await
     }
 
     /// At most `limit` changes of a fund after number `after`, in order; only of `resource` where one is given.

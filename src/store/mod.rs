@@ -60,8 +60,8 @@ impl fmt::Debug for Store {
 }
 
 /// Makes PostgreSQL look rows up by index (<https://www.postgresql.org/docs/current/runtime-config-query.html>).
-const BY_KEY: &str =
-    "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+const BY_KEY: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+     SET LOCAL plan_cache_mode = force_generic_plan";
 
 impl Store {
     /// Connects; a SQLite file that does not exist is created. The schema is left as it is.

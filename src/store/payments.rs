@@ -31,7 +31,7 @@ impl Tx {
             wanted.row([text(*reference)]);
         }
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!("SELECT {PAYMENT} FROM {rows} AS r JOIN payment p ON p.reference = r.reference")
             })
             .await?;
@@ -50,7 +50,7 @@ impl Tx {
         wanted.row([text(fund.as_str()), number(batch), number(after)]);
         let limit = limit.min(1_000_000);
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT {PAYMENT} FROM {rows} AS r \
                      JOIN payment p ON p.fund = r.fund AND p.batch = r.batch AND p.line > r.after \
@@ -66,7 +66,7 @@ impl Tx {
         let mut wanted = Block::new(["fund", "claim#"]);
         wanted.row([text(claim.fund.as_str()), number(claim.number)]);
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT {PAYMENT} FROM {rows} AS r JOIN payment p ON p.fund = r.fund AND p.claim = r.claim \
                      ORDER BY p.attempt, p.payer"
@@ -83,7 +83,7 @@ impl Tx {
             wanted.row([text(*reference)]);
         }
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT p.reference, p.sealed, p.sealing_key FROM {rows} AS r \
                      JOIN payment p ON p.reference = r.reference"
@@ -104,7 +104,7 @@ impl Tx {
             wanted.row([text(claim.fund.as_str()), number(claim.number), text(key)]);
         }
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT p.reference, p.sealed, p.sealing_key FROM {rows} AS r \
                      JOIN payment p ON p.fund = r.fund AND p.claim = r.claim AND p.sealing_key <> r.sealing_key"
@@ -120,7 +120,7 @@ impl Tx {
         for (reference, sealed) in payees {
             block.row([text(reference), text(&sealed.text), text(&sealed.key)]);
         }
-        self.execute_with(&block, |rows| {
+        self.execute_with(block, |rows| {
             format!(
                 "UPDATE payment AS p SET sealed = r.sealed, sealing_key = r.sealing_key FROM {rows} AS r \
                  WHERE p.reference = r.reference"
@@ -139,7 +139,7 @@ impl Tx {
         let mut wanted = Block::new(["fund", "batch#"]);
         wanted.row([text(fund.as_str()), number(batch)]);
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT p.payer, p.state, COUNT(*) AS count, CAST(SUM(p.amount_fen) AS BIGINT) AS sum_fen \
                      FROM {rows} AS r JOIN payment p ON p.fund = r.fund AND p.batch = r.batch \
@@ -174,7 +174,7 @@ impl Tx {
             ]);
         }
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT {BATCH} FROM {rows} AS r JOIN payment_batch b \
                      ON b.fund = r.fund AND b.number = r.number AND b.state = r.released \
@@ -231,7 +231,7 @@ impl Tx {
                 text(&sealed.key),
             ]);
         }
-        self.insert_block("payment", &block).await
+        self.insert_block("payment", block).await
     }
 
     /// Stores what the bank said about payments that are with it.
@@ -270,7 +270,7 @@ impl Tx {
             wanted += 1;
         }
         let updated = self
-            .execute_with(&block, |rows| {
+            .execute_with(block, |rows| {
                 format!(
                     "UPDATE payment AS p SET state = r.state, bank_reference = r.bank_reference, \
                      concluded_on = r.concluded_on, reason = r.reason, concluded_by = r.concluded_by, \
@@ -292,7 +292,7 @@ impl Tx {
         let mut wanted = Block::new(["fund", "number#"]);
         wanted.row([text(fund.as_str()), number(number_of)]);
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT {BATCH} FROM {rows} AS r \
                      JOIN payment_batch b ON b.fund = r.fund AND b.number = r.number"
@@ -328,7 +328,7 @@ impl Tx {
         }
         let limit = limit.min(1_000_000);
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT {BATCH} FROM {rows} AS r \
                      JOIN payment_batch b ON b.fund = r.fund AND b.number > r.after{conditions} \
@@ -382,7 +382,7 @@ impl Tx {
             int(closed_at),
             text(&batch.note),
         ]);
-        self.execute_with(&block, |rows| {
+        self.execute_with(block, |rows| {
             format!(
                 "INSERT INTO payment_batch (fund, number, programme, state, version, execution_date, lines, amount_fen, \
                  created_by, created_at, frozen_by, frozen_at, released_by, released_at, closed_by, closed_at, note) \

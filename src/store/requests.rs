@@ -33,7 +33,7 @@ impl Tx {
             wanted.row([text(*principal), text(*request_id)]);
         }
         let rows = self
-            .query_with(&wanted, |rows| {
+            .query_with(wanted, |rows| {
                 format!(
                     "SELECT q.principal, q.request_id, q.method, q.body, q.response, q.answered_at FROM {rows} AS r \
                      JOIN request q ON q.principal = r.principal AND q.request_id = r.request_id"
@@ -74,7 +74,7 @@ impl Tx {
                 int(request.at),
             ]);
         }
-        self.insert_block("request", &block).await
+        self.insert_block("request", block).await
     }
 
     /// Keeps the answer to a request, in the transaction that does what was asked for.

@@ -6,6 +6,7 @@ mod configuring;
 mod importing;
 mod keeping;
 pub mod office;
+mod paying;
 mod refusing;
 mod reviewing;
 mod simulating;

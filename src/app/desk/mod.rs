@@ -31,12 +31,18 @@ use serde::{Deserialize, Serialize};
 use sheet::Sheet;
 use std::collections::HashMap;
 use std::sync::OnceLock;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 /// Commands that go into one transaction, unless a single call has more.
 const COMMANDS_AT_ONCE: usize = 2_000;
 /// Calls that wait at most; callers beyond wait for a place.
 const QUEUE: usize = 4_096;
+/// A pause this long ends a gathering: about what a call takes to come back after its answer.
+const GATHERING: Duration = Duration::from_millis(1);
+/// No gathering is longer.
+const LONGEST_GATHERING: Duration = Duration::from_millis(5);
 
 /// The queue before the desk.
 #[derive(Default)]
@@ -130,15 +136,11 @@ fn gone() -> Error {
 
 /// Takes what has come in, and carries it out together.
 async fn serve(store: Store, vault: Vault, mut queue: mpsc::Receiver<Job>) {
+    // Calls of the transaction before.
+    let mut company = 1;
     while let Some(first) = queue.recv().await {
-        let mut commands = first.work.len();
-        let mut jobs = vec![first];
-        while commands < COMMANDS_AT_ONCE
-            && let Ok(job) = queue.try_recv()
-        {
-            commands += job.work.len();
-            jobs.push(job);
-        }
+        let jobs = gather(&mut queue, first, company).await;
+        company = jobs.len();
         // A task of its own: a defect ends its calls, not the desk.
         let (store, vault) = (store.clone(), vault.clone());
         let work = tokio::spawn(async move { process(&store, &vault, jobs, true).await });
@@ -146,6 +148,33 @@ async fn serve(store: Store, vault: Vault, mut queue: mpsc::Receiver<Job>) {
             tracing::error!(%defect, "a shared transaction broke off");
         }
     }
+}
+
+/// What has come in; and, where the transaction before was shared, what comes as long as something does.
+///
+/// Those who were just answered come back with their next call at about the same time. Taken as they come
+/// they would part into two halves that take turns, each waiting for the other's commit (the idea of
+/// PostgreSQL's `commit_delay`). Who is alone never waits.
+async fn gather(queue: &mut mpsc::Receiver<Job>, first: Job, company: usize) -> Vec<Job> {
+    let until = Instant::now() + LONGEST_GATHERING;
+    let mut commands = first.work.len();
+    let mut jobs = vec![first];
+    while commands < COMMANDS_AT_ONCE {
+        let job = match queue.try_recv() {
+            Ok(job) => job,
+            Err(_) if company < 2 => break,
+            Err(_) => {
+                let pause = (Instant::now() + GATHERING).min(until);
+                match tokio::time::timeout_at(pause, queue.recv()).await {
+                    Ok(Some(job)) => job,
+                    _ => break,
+                }
+            }
+        };
+        commands += job.work.len();
+        jobs.push(job);
+    }
+    jobs
 }
 
 impl Work {

@@ -1,7 +1,8 @@
 //! A formula with its data and its pool, and the same once changed.
 
-use super::numbers::{Numbers, Target, adjusted_value, bound_exists};
+use super::numbers::{Numbers, adjusted_value};
 use super::scenario::{Adjust, Change, Refusal};
+use super::target::{Target, bound_exists};
 use crate::domain::error::{Faults, Violation};
 use crate::domain::formula::document::BoundText;
 use crate::domain::formula::{Document, Evaluation, Formula, Inputs, Pool, evaluate};

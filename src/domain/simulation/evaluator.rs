@@ -274,7 +274,6 @@ impl<'p> Ready<'p> {
                 *slot = unsigned;
                 any = true;
                 sum = sum.saturating_add(scaled);
-                // Above 100 it cannot be: none is below zero.
                 takes |= matches!(component.mode, Mode::Share) && scaled != 0;
             }
         }

@@ -179,12 +179,7 @@ pub fn normal_quantile(fraction: u64) -> Fixed {
     let probability = 2 * u128::from(fraction) + 1;
     let half = 1_u128 << 64;
     let lower = probability < half;
-    let distance = (if lower {
-        half - probability
-    } else {
-        probability - half
-    }) as i128
-        >> (65 - PLACES);
+    let distance = (probability.abs_diff(half) >> (65 - PLACES)) as i128;
     let size = if distance <= 425 * ONE / 1_000 {
         let (numerator, denominator) = MIDDLE.at(180_625 * ONE / 1_000_000 - times(distance, distance));
         numerator * distance / denominator
@@ -194,7 +189,7 @@ pub fn normal_quantile(fraction: u64) -> Fixed {
         } else {
             2 * half - probability
         };
-        let depth = root((65 * (LN_2 >> 8) >> (LN_2_PLACES - 8 - PLACES)) - ln(outer));
+        let depth = root(((65 * (LN_2 >> 8)) >> (LN_2_PLACES - 8 - PLACES)) - ln(outer));
         let (numerator, denominator) = if depth <= 5 * ONE {
             TAIL.at(depth - 16 * ONE / 10)
         } else {

@@ -332,6 +332,9 @@ pub fn seek(
     grid.check("grid")?;
     let mut settings = fixed.to_vec();
     settings.push((knob, grid.start));
+    if let Ok(amounts) = model.amounts(&settings) {
+        target.check(amounts.len())?;
+    }
     let mut seeker = Seeker {
         grid,
         knob,

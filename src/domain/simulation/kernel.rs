@@ -308,7 +308,8 @@ impl Kernel {
             let up = above > surely;
             certain += usize::from(up);
             *amount = ((quota >> places) as i64 + i64::from(up)) * unit;
-            if above >= hardly && !up {
+            // One comparison that is nearly always false: two would be guessed wrong half the time.
+            if above.wrapping_sub(hardly) <= surely - hardly {
                 self.unclear.push(row);
             }
         }
@@ -337,10 +338,9 @@ impl Kernel {
                 place -= self.bins[bin] as usize;
                 bin -= 1;
             }
-            let (first, last) = ((bin as u64) << bin_shift, (bin as u64 + 1) << bin_shift);
             for quota in &self.quotas {
                 let above = quota & fraction;
-                if (first..last).contains(&above) {
+                if above >> bin_shift == bin as u64 {
                     self.candidates.push(above);
                 }
             }

@@ -35,6 +35,7 @@ pub mod scenario;
 pub mod sobol;
 pub mod stability;
 pub mod sweep;
+mod target;
 
 pub use base::{Base, Changed};
 pub use comparison::{Compared, Comparison, Heads, compare};

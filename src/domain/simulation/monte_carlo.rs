@@ -20,7 +20,7 @@ use std::ops::Range;
 
 /// Most quantiles asked for at once.
 pub const MAX_QUANTILES: usize = 32;
-/// Amounts kept where nothing else is said: 128 MiB.
+/// Amounts kept where nothing else is said: 128 MiB, and for a moment twice that when folds are merged.
 pub const KEPT_AMOUNTS: usize = 1 << 24;
 
 /// What is asked.

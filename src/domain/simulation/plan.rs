@@ -5,8 +5,9 @@
 
 use super::base::{Base, Changed};
 use super::evaluator::{Evaluator, Ready};
-use super::numbers::{Numbers, Target};
+use super::numbers::Numbers;
 use super::scenario::{Change, Knob, Refusal, Setting};
+use super::target::Target;
 use crate::domain::error::{Faults, Violation};
 use crate::domain::formula::Inputs;
 use crate::domain::formula::check::{Basis, Formula, Mode};

@@ -277,14 +277,16 @@ impl Uncertain {
         }
         let least = indicator.minimum.map(|minimum| units(minimum).ceil());
         let largest = indicator.maximum.map(|maximum| units(maximum).floor());
+        let limit = |limit: Option<BigRational>, open: i128| {
+            let mantissa = limit.and_then(|limit| limit.to_i128());
+            mantissa.map_or(open, |mantissa| mantissa.clamp(-MAX_MANTISSA, MAX_MANTISSA))
+        };
         let mut this = Self {
             observed: observed_units,
             size,
             errors: Errors::Normal { deviation: 0 },
-            least: least.and_then(|least| least.to_i128()).unwrap_or(-MAX_MANTISSA),
-            largest: largest
-                .and_then(|largest| largest.to_i128())
-                .unwrap_or(MAX_MANTISSA),
+            least: limit(least, -MAX_MANTISSA),
+            largest: limit(largest, MAX_MANTISSA),
             decimals,
         };
         this.check_support(field, place, distribution, indicator)?;
@@ -328,7 +330,7 @@ impl Uncertain {
                 Errors::Triangular {
                     low,
                     high,
-                    turn: u64::try_from(((mode - low) << 60) / width << 4).unwrap_or(u64::MAX),
+                    turn: u64::try_from((((mode - low) << 60) / width) << 4).unwrap_or(u64::MAX),
                     rising: (width * (mode - low)) >> PLACES,
                     falling: (width * (high - mode)) >> PLACES,
                 }
@@ -455,7 +457,7 @@ impl Uncertain {
     pub(super) fn value(&self, number: u64) -> Decimal {
         let error = self.error(number);
         let moved = (self.size * error + (ONE >> 1)) >> PLACES;
-        let value = (self.observed + moved).clamp(self.least, self.largest);
+        let value = (self.observed + moved).max(self.least).min(self.largest);
         Decimal::from_i128_with_scale(value, self.decimals)
     }
 }

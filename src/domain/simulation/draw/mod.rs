@@ -2,7 +2,7 @@
 //!
 //! - [`mod@distribution`]: the shapes of errors.
 //! - `generator`: random numbers as a pure function of seed, sample and position.
-//! - `correlation`: errors that move together.
+//! - `blocks`, `correlation`: errors that move together.
 //!
 //! Every input (an indicator's value for a region and a year) has a random number of 64 bits, uniform, and its value
 //! is the quantile of that number. Correlated inputs get theirs through a Gaussian copula: correlated normal
@@ -14,13 +14,14 @@
 //! (`together`): one common number, one of their own (the one-factor model, O. A. Vasicek, *Loan Portfolio
 //! Value*, Risk, December 2002).
 
+mod blocks;
 mod correlation;
 pub mod distribution;
 mod generator;
 
 pub use distribution::{Distribution, Scale, Shape, Truncation};
 
-use self::correlation::{Factor, root_of_rational};
+use self::blocks::{Block, Link, blocks};
 use self::distribution::Uncertain;
 use self::generator::Generator;
 use super::fixed::{Fixed, PLACES, normal_probability, normal_quantile};
@@ -30,7 +31,7 @@ use crate::domain::exact::{BigRational, rational};
 use crate::domain::formula::Inputs;
 use crate::domain::region::RegionCode;
 use crate::domain::statistics::IndicatorCode;
-use num_traits::{One, ToPrimitive, Zero};
+use num_traits::ToPrimitive;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
@@ -88,31 +89,6 @@ pub struct DrawnInput {
     /// The value observed.
     pub observed: Decimal,
     value: Uncertain,
-}
-
-/// Inputs that are independent of all others.
-#[derive(Debug, Clone)]
-struct Block {
-    /// Positions of its uncertainties.
-    items: Vec<usize>,
-    /// Positions of their inputs: for each value, one of each item.
-    values: Vec<Vec<usize>>,
-    link: Link,
-}
-
-/// How the inputs of a block hang together.
-#[derive(Debug, Clone)]
-enum Link {
-    /// Each for itself.
-    Not,
-    /// All by the same number.
-    Completely,
-    /// By normal numbers: correlated between items, and with these weights of the common and the own number.
-    Normal {
-        factor: Factor,
-        common: Fixed,
-        own: Fixed,
-    },
 }
 
 /// Uncertainties made ready to draw from: a pure function from seed and sample number to values.
@@ -385,146 +361,4 @@ fn rows(field: &str, item: &Uncertainty, inputs: &Inputs<'_>, report: &mut Fault
     }
     rows.sort_unstable();
     rows
-}
-
-/// Joins correlated items into blocks.
-fn blocks(
-    uncertainties: &Uncertainties,
-    drawn: &[DrawnInput],
-    by_item: &[Vec<usize>],
-) -> Result<Vec<Block>, Refusal> {
-    let items = &uncertainties.items;
-    let mut report = Faults::default();
-    let mut given: BTreeMap<(usize, usize), Decimal> = BTreeMap::new();
-    // Each item leads to the first of its block.
-    let mut first: Vec<usize> = (0..items.len()).collect();
-    for (at, correlation) in uncertainties.correlations.iter().enumerate() {
-        let field = format!("correlations[{at}]");
-        let find = |side: &str, name: &str| {
-            items.iter().position(|item| item.name == name).ok_or_else(|| {
-                Violation::new(
-                    format!("{field}.{side}"),
-                    name,
-                    "the name of an uncertainty",
-                    "某项不确定因素的名称",
-                )
-            })
-        };
-        let a = report.keep(find("a", &correlation.a));
-        let b = report.keep(find("b", &correlation.b));
-        let (Some(a), Some(b)) = (a, b) else { continue };
-        if correlation.value.abs() > Decimal::ONE {
-            report.add(|| {
-                Violation::new(
-                    format!("{field}.value"),
-                    correlation.value.to_string(),
-                    "a correlation from -1 to 1",
-                    "-1 至 1 之间的相关系数",
-                )
-            });
-            continue;
-        }
-        if a == b || given.insert((a.max(b), a.min(b)), correlation.value).is_some() {
-            report.add(|| {
-                Violation::new(
-                    field.as_str(),
-                    format!("{} and {}", correlation.a, correlation.b),
-                    "each pair of two uncertainties once",
-                    "每对不同的不确定因素只能出现一次",
-                )
-            });
-            continue;
-        }
-        if let Some(why) = mismatch(&items[a], &items[b], drawn, &by_item[a], &by_item[b]) {
-            report.add(|| {
-                Violation::new(
-                    field.as_str(),
-                    format!("{} and {}: {why}", correlation.a, correlation.b),
-                    "two uncertainties with the same `together` and the same regions (or one region each)",
-                    "两项不确定因素的 together 相同,且地区相同(或各只有一个地区)",
-                )
-            });
-        }
-        let (keep, drop) = (first[a].min(first[b]), first[a].max(first[b]));
-        for leader in first.iter_mut().filter(|leader| **leader == drop) {
-            *leader = keep;
-        }
-    }
-    report.finish()?;
-    let mut blocks = Vec::new();
-    for leader in 0..items.len() {
-        let members: Vec<usize> = (0..items.len()).filter(|&item| first[item] == leader).collect();
-        if members.is_empty() {
-            continue;
-        }
-        let together = rational(items[leader].together);
-        let values: Vec<Vec<usize>> = (0..by_item[leader].len())
-            .map(|value| members.iter().map(|&member| by_item[member][value]).collect())
-            .collect();
-        let link = if members.len() == 1 && together.is_zero() {
-            Link::Not
-        } else if members.len() == 1 && together.is_one() {
-            Link::Completely
-        } else {
-            let lower: Vec<Vec<BigRational>> = members
-                .iter()
-                .enumerate()
-                .map(|(row, &a)| {
-                    let entry = |&b: &usize| match given.get(&(a, b)) {
-                        Some(value) => rational(*value),
-                        None => BigRational::zero(),
-                    };
-                    members[..row]
-                        .iter()
-                        .map(entry)
-                        .chain([BigRational::one()])
-                        .collect()
-                })
-                .collect();
-            let Some(factor) = Factor::new(&lower) else {
-                let names: Vec<&str> = members.iter().map(|&item| items[item].name.as_str()).collect();
-                return Err(vec![Violation::new(
-                    "correlations",
-                    format!(
-                        "a matrix of {} that is not positive semidefinite",
-                        names.join(", ")
-                    ),
-                    "correlations that errors can have at the same time",
-                    "可同时成立的相关系数(相关矩阵须为半正定)",
-                )]);
-            };
-            Link::Normal {
-                factor,
-                common: root_of_rational(&together),
-                own: root_of_rational(&(BigRational::one() - &together)),
-            }
-        };
-        blocks.push(Block {
-            items: members,
-            values,
-            link,
-        });
-    }
-    Ok(blocks)
-}
-
-/// Why two items cannot be correlated value by value.
-fn mismatch(
-    a: &Uncertainty,
-    b: &Uncertainty,
-    drawn: &[DrawnInput],
-    a_values: &[usize],
-    b_values: &[usize],
-) -> Option<&'static str> {
-    if a.together != b.together {
-        return Some("together differs");
-    }
-    if a_values.len() != b_values.len() {
-        return Some("not the same number of values");
-    }
-    let same = a_values
-        .iter()
-        .zip(b_values)
-        .all(|(&a, &b)| drawn[a].region == drawn[b].region);
-    (!same && a_values.len() > 1).then_some("not the same regions")
 }
