@@ -65,7 +65,7 @@ async fn what_does_not_fit_is_named(world: World) {
         (
             pb::ScenarioChange {
                 to: "1".to_owned(),
-                region: "41".to_owned(),
+                region: "许昌".to_owned(),
                 ..change("indicator", "settled_new")
             },
             "scenarios[0].changes[0].region",
