@@ -6,7 +6,7 @@
 mod data;
 
 use criterion::{BenchmarkId, Criterion};
-use data::{DUAL, QUOTIENT, SHARED_QUOTIENT, SIX_FACTORS, Shape, World};
+use data::{SIX_FACTORS, Shape, World};
 use incentive_fund::domain::allocation::Outcome;
 use incentive_fund::domain::formula::evaluate;
 use incentive_fund::domain::formula::trace::explain;
@@ -14,6 +14,26 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// Each area's own quotient.
+const QUOTIENT: Shape = ("quotient", &[(100, "resident_migrants / population")]);
+
+/// Each area's part of the sum of such quotients, exact: a number of as many digits as there are areas.
+const SHARED_QUOTIENT: Shape = (
+    "shared-quotient",
+    &[(100, "share(resident_migrants / population)")],
+);
+
+/// The larger of two sums of shares, scaled to the pool: how the Community Development Block Grant of the
+/// United States is divided (42 U.S.C. 5306).
+const DUAL: Shape = (
+    "dual",
+    &[(
+        100,
+        "max(0.25 * share(population) + 0.5 * share(resident_migrants) + 0.25 * share(pupils), \
+         0.2 * share(settled_new) + 0.3 * share(resident_migrants) + 0.5 * share(urban_population))",
+    )],
+);
 
 const SIZES: [usize; 3] = [3_000, 40_000, 100_000];
 

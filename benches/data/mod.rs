@@ -39,26 +39,6 @@ pub const SIX_FACTORS: Shape = (
     ],
 );
 
-/// Each area's own quotient.
-pub const QUOTIENT: Shape = ("quotient", &[(100, "resident_migrants / population")]);
-
-/// Each area's part of the sum of such quotients, exact: a number of as many digits as there are areas.
-pub const SHARED_QUOTIENT: Shape = (
-    "shared-quotient",
-    &[(100, "share(resident_migrants / population)")],
-);
-
-/// The larger of two sums of shares, scaled to the pool: how the Community Development Block Grant of the
-/// United States is divided (42 U.S.C. 5306).
-pub const DUAL: Shape = (
-    "dual",
-    &[(
-        100,
-        "max(0.25 * share(population) + 0.5 * share(resident_migrants) + 0.25 * share(pupils), \
-         0.2 * share(settled_new) + 0.3 * share(resident_migrants) + 0.5 * share(urban_population))",
-    )],
-);
-
 /// Everything that an allocation starts from.
 pub struct World {
     pub document: Document,

@@ -116,7 +116,7 @@ fn read(file: &Path) -> Result<FileText, Failure> {
         ))
     })?;
     let read = FileText::from_toml(&text).map_err(Error::from);
-    Ok(read.map_err(|error| Failure::from(error).within(&file.display().to_string()))?)
+    read.map_err(|error| Failure::from(error).within(&file.display().to_string()))
 }
 
 impl Read {

@@ -397,7 +397,7 @@ mod tests {
             let exact = (BigInt::from(percent) << 127) / BigInt::from(10).pow(28);
             prop_assert!(fraction <= exact && exact < &fraction + 2);
             let product = BigInt::from(by_fraction(units, hundredths(percent)));
-            let exact = (BigInt::from(percent) * units << 63) / BigInt::from(10).pow(28);
+            let exact = ((BigInt::from(percent) * units) << 63) / BigInt::from(10).pow(28);
             prop_assert!(product <= exact && exact <= &product + 1);
         }
 

@@ -120,10 +120,10 @@ fn write_row(page: &mut Markup, row: &[Cell]) {
         } else {
             ("td", None)
         };
-        let with = |class| {
+        let with = |class: &'static str| {
             scope
                 .into_iter()
-                .chain((class != "").then_some(("class", class)))
+                .chain((!class.is_empty()).then_some(("class", class)))
                 .collect::<Vec<_>>()
         };
         match cell {
