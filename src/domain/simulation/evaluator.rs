@@ -1,8 +1,8 @@
-//! Scenario after scenario, each equal, fen for fen, to [`crate::domain::formula::evaluate`] of the changed base.
+//! Scenario after scenario, each equal, fen for fen, to [`fn@crate::domain::formula::evaluate`] of the changed base.
 //!
 //! Three ways, each handing on to the next what it does not cover:
 //!
-//! 1. [`mod@super::kernel`]: largest remainder, and no bound that binds. Scores that no knob reaches keep their
+//! 1. `kernel`: largest remainder, and no bound that binds. Scores that no knob reaches keep their
 //!    shares from before the first scenario; where a knob reaches a component's scores, these are computed again
 //!    by the formula's own evaluator and only when a value has changed. For a formula of shares only, whose pool
 //!    no knob reaches, nothing is allocated.

@@ -14,7 +14,7 @@
 //! - [`mod@model`]: what these ask of the engine.
 //! - [`mod@fixed`]: functions that are not rational, in integers.
 //!
-//! There is one allocation engine. Every scenario is what [`crate::domain::formula::evaluate`] gives for
+//! There is one allocation engine. Every scenario is what [`fn@crate::domain::formula::evaluate`] gives for
 //! the changed formula and the changed inputs, fen for fen; a plan only leaves out work whose result it knows.
 
 pub mod base;

@@ -2,7 +2,7 @@
 //! holds Chinese and English, and prints on A4.
 //!
 //! - [`SimulationReport`] is plain data that others have computed; [`render`] only lays it out.
-//! - Charts are SVG laid out here. Where text goes is decided by [`measure`], which knows how wide characters
+//! - Charts are SVG laid out here. Where text goes is decided by `measure`, which knows how wide characters
 //!   get in the widest of the usual fonts, so that labels neither overlap nor leave the picture on any system.
 //! - Coordinates are whole tenths of a pixel, computed in integers. Money stays exact; only places are rounded.
 //! - The same model gives the same bytes at any time and place.
