@@ -1,5 +1,5 @@
-//! Boxes of quantiles: the box holds the middle half, the line nine tenths, the bar in the box is the median
-//! (Tukey's box plot with the 5 % and 95 % quantiles as the ends of its whiskers).
+//! Fans of quantiles: the light band holds nine tenths (5 % to 95 %), the dark one in it the middle half, the line is
+//! the median (the nested bands of a fan chart, Bank of England Inflation Report, 1996; one fan for each region).
 
 use super::Parts;
 use super::px;
@@ -91,11 +91,8 @@ pub(in crate::report::simulation) fn spreads(
         };
         let [p5, p25, p50, p75, p95, base] = quantiles.map(|value| scale.at(value));
         let middle = band.middle();
-        picture.line("whisker", (p5, middle), (p95, middle));
-        for end in [p5, p95] {
-            picture.line("whisker", (end, middle - 35), (end, middle + 35));
-        }
-        picture.bar("box", (p25, p75), (band.top + 15, band.height - 30));
+        picture.bar("tenths", (p5, p95), (band.top + 15, band.height - 30));
+        picture.bar("half", (p25, p75), (band.top + 15, band.height - 30));
         picture.line("median", (p50, band.top + 5), (p50, band.top + band.height - 5));
         let corners = [
             (base, middle - 38),

@@ -29,8 +29,8 @@ impl Writer<'_> {
         let (deviation, parts) = chart::spreads(&regions, &spreads, self.language);
         let mut sentence = self
             .say(
-                "The line goes from the 5 % to the 95 % quantile: nine of ten samples lie on it. ",
-                "横线为 5% 至 95% 分位数,十次抽样中有九次落在线上。",
+                "Nested bands of quantiles, one fan for each region. ",
+                "每个地区一组分位数扇形区间。",
             )
             .to_owned();
         if deviation == Deviation::Percent {
@@ -42,7 +42,11 @@ impl Writer<'_> {
         sentence.push_str(&self.more(regions.len(), report.regions.len()));
         let keys = [
             (
-                "box",
+                "tenths",
+                self.say("Nine of ten samples (5 % to 95 %)", "十分之九的抽样(5% 至 95%)"),
+            ),
+            (
+                "half",
                 self.say(
                     "The middle half of the samples (25 % to 75 %)",
                     "中间一半抽样(25% 至 75%)",
@@ -56,8 +60,8 @@ impl Writer<'_> {
             title: self.say("How amounts spread", "金额的分布"),
             titled: true,
             description: self.say(
-                "Box plots of quantiles, one for each region. The table below has the figures.",
-                "分位数箱线图,每个地区一行。数值见下表。",
+                "Fans of quantiles, one for each region. The table below has the figures.",
+                "分位数扇形图,每个地区一行。数值见下表。",
             ),
             caption: &caption,
             parts,
