@@ -69,6 +69,9 @@ pub fn lazily(address: SocketAddr) -> Channel {
     Endpoint::try_from(format!("http://{address}"))
         .unwrap()
         .connect_timeout(Duration::from_secs(5))
+        // A request that a broken connection took with it may never be answered: who calls has a deadline, and
+        // sends it again under its id.
+        .timeout(Duration::from_secs(20))
         .connect_lazy()
 }
 
