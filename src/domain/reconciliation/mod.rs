@@ -2,20 +2,32 @@
 //!
 //! What is regular the store matches by sets. What is not (several lines for a payment, other amounts, money
 //! that comes back) is decided here, a payment at a time, by [`decide`].
+//!
+//! Names, account numbers and texts of a statement are personal data: `Debug` of the types here shows
+//! none of them, and no error repeats them.
 
 pub mod account;
+mod checker;
 pub mod class;
 pub mod decide;
 pub mod evidence;
+mod finding;
 pub mod job;
 pub mod rules;
+mod statement;
 
 pub use account::{AccountId, AccountScope, BankAccount, BankAccounts};
+pub use checker::{Checker, Edge, unknown_account};
 pub use class::{Class, Reason, Rule};
 pub use decide::{Decision, PaymentFacts, SeenLine, decide};
 pub use evidence::{Evidence, Subject};
+pub use finding::{Found, find_order, find_reference, masked};
 pub use job::{JobAction, JobState, Step};
 pub use rules::Rules;
+pub use statement::{
+    Declared, Direction, HeadSoFar, MAX_BANK_REFERENCE, MAX_IDENTIFICATION, MAX_TEXT, StatementHead,
+    StatementKind, StatementLine,
+};
 
 /// A line of a statement: the statement's number, and the line's in it, from 1.
 #[derive(
