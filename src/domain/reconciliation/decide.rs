@@ -26,6 +26,8 @@ pub struct PaymentFacts {
     pub deadline: String,
     /// How much of it was posted as returned before, in fen.
     pub returned: i64,
+    /// Whether the ledger refused to post a return.
+    pub refused: bool,
     /// The line that pays it by another rule than its reference, with the day: a batch's total, an account, a person.
     pub paid_by_other: Option<(LineId, String)>,
 }
@@ -219,10 +221,11 @@ impl Group<'_> {
             let line = self.lines.get(**at);
             line.is_some_and(|line| line.amount == -amount)
         };
-        // The one that pays it in the store goes on to.
+        // What a closed period says stays so.
         let had = debits.iter().filter(exact).find(|at| {
             let line = self.lines.get(**at);
-            line.and_then(|line| line.had).is_some_and(|had| had.class.is_settled())
+            line.and_then(|line| line.had)
+                .is_some_and(|had| had.locked && had.class.is_settled())
         });
         if let Some(at) = had.or_else(|| debits.iter().find(exact)) {
             return Paid::Whole(Rule::Reference, vec![*at]);
@@ -459,10 +462,11 @@ impl Group<'_> {
             }
             Paid::Not => return None,
         };
+        let refused = payment.refused && class == Class::Reversed;
         Some(Evidence {
             subject: Subject::Payment(payment.reference.clone()),
             class,
-            reason,
+            reason: if refused { Reason::PostingRefused } else { reason },
             other_reference: String::new(),
             other_line: first.map(|link| link.line).or(payment.paid_by_other.as_ref().map(|(id, _)| *id)),
             expected: fen(-payment.amount),
