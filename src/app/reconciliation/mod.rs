@@ -10,7 +10,7 @@ mod totals;
 mod work;
 
 pub(super) use import::ACCOUNT_KIND;
-pub use import::{ImportStatement, StatementEvent};
+pub use import::{Events, ImportStatement};
 pub use jobs::CreateJob;
 pub use reading::ShownLine;
 pub use work::Worked;

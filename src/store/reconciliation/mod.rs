@@ -14,8 +14,9 @@ mod posting;
 mod report;
 mod statements;
 
+pub use classify::UnhashedPayment;
 pub use compare::Compared;
-pub use groups::{GroupChange, GroupPage};
+pub use groups::{GroupChange, GroupLines, GroupPage};
 pub use matching::{Due, OrderLine, Span};
 
 use super::block::get;

@@ -1,0 +1,4 @@
+//! Bank reconciliation from outside: statements in, matches and breaks out, whatever happens to the workers.
+
+mod books;
+mod defects;
