@@ -19,9 +19,7 @@ use incentive_fund::domain::ledger::{Account, Bucket, Head};
 use incentive_fund::domain::money::Money;
 use incentive_fund::domain::payer::Payer;
 use incentive_fund::domain::payment::{Origin, Reference};
-use incentive_fund::domain::reconciliation::{
-    AccountId, Direction, HeadSoFar, StatementLine,
-};
+use incentive_fund::domain::reconciliation::{AccountId, Direction, HeadSoFar, StatementLine};
 use incentive_fund::domain::region::RegionCode;
 use incentive_fund::domain::subsidy::ProgrammeCode;
 use incentive_fund::statement::Event;
@@ -193,7 +191,10 @@ impl Books {
                 *balances.entry((paid.payer, paid.region, bucket)).or_default() += paid.amount;
             }
             tx.insert_payments(&rows).await.unwrap();
-            let handed_in: Vec<_> = handed_in.iter().map(|(claim, material)| (claim, material)).collect();
+            let handed_in: Vec<_> = handed_in
+                .iter()
+                .map(|(claim, material)| (claim, material))
+                .collect();
             tx.insert_claims(&handed_in).await.unwrap();
             tx.commit().await.unwrap();
         }
@@ -353,7 +354,8 @@ fn line(number: u64, said: &Said, first: Date) -> StatementLine {
         },
         amount: fen(said.amount.abs()),
         reversal: said.reversal,
-        reference: (!said.reference.is_empty()).then(|| Reference::parse("reference", &said.reference).unwrap()),
+        reference: (!said.reference.is_empty())
+            .then(|| Reference::parse("reference", &said.reference).unwrap()),
         order: (!said.order.is_empty()).then(|| said.order.clone()),
         bank_reference: said.bank_reference.clone(),
         counterparty_account: AccountNumber::parse("account", &said.payee).ok(),

@@ -320,7 +320,11 @@ impl World0 {
                 }
                 self.without_reference(day, -amount, &payee, "unknown_at_bank");
             }
-            "total" | "total of the rest" | "total, less" | "total, twice" | "total, taken back"
+            "total"
+            | "total of the rest"
+            | "total, less"
+            | "total, twice"
+            | "total, taken back"
             | "total, one comes back" => self.total(kind, day, state),
             "credit of another amount" => {
                 let (reference, amount, had) = self.pay(day, state);
@@ -529,7 +533,9 @@ pub async fn rows(db: &DatabaseConnection, statement: &str) -> Vec<Vec<String>> 
 }
 
 /// The class of every payment and every line, as they are stored; that each has one only is checked.
-pub async fn found(db: &DatabaseConnection) -> (BTreeMap<String, String>, BTreeMap<(String, String), String>) {
+pub async fn found(
+    db: &DatabaseConnection,
+) -> (BTreeMap<String, String>, BTreeMap<(String, String), String>) {
     let mut payments = BTreeMap::new();
     for row in rows(
         db,
@@ -607,8 +613,15 @@ fn compare<K: Ord + std::fmt::Debug>(what: &str, wanted: &BTreeMap<K, String>, f
         .map(|(key, class)| (key, class, wanted.get(key)))
         .take(20)
         .collect();
-    assert!(wrong.is_empty(), "{what} of the wrong class (found, wanted): {wrong:#?}");
-    let lost: Vec<_> = wanted.iter().filter(|(key, _)| !found.contains_key(*key)).take(20).collect();
+    assert!(
+        wrong.is_empty(),
+        "{what} of the wrong class (found, wanted): {wrong:#?}"
+    );
+    let lost: Vec<_> = wanted
+        .iter()
+        .filter(|(key, _)| !found.contains_key(*key))
+        .take(20)
+        .collect();
     assert!(lost.is_empty(), "{what} not found: {lost:#?}");
 }
 
@@ -630,9 +643,17 @@ async fn check_postings(db: &DatabaseConnection, expected: &Expected) {
     .collect();
     for (reference, (state, back)) in &expected.states {
         assert_eq!(&states[reference], state, "{reference}");
-        assert_eq!(returned.get(reference).copied().unwrap_or(0), *back, "{reference}");
+        assert_eq!(
+            returned.get(reference).copied().unwrap_or(0),
+            *back,
+            "{reference}"
+        );
     }
-    let undone = rows(db, "SELECT COUNT(*) AS count FROM bank_posting WHERE done_at = 0 OR refusal <> ''").await;
+    let undone = rows(
+        db,
+        "SELECT COUNT(*) AS count FROM bank_posting WHERE done_at = 0 OR refusal <> ''",
+    )
+    .await;
     assert_eq!(undone[0][0], "0");
     // What came back is in the quota, not paid; what failed is reserved again.
     let paid: i64 = rows(
@@ -675,7 +696,11 @@ async fn every_seeded_defect_is_found_and_nothing_else(world: World) {
         let only: Vec<Said> = said.iter().map(|(said, _)| said.clone()).collect();
         let (number, closing) = import(&app, sequence, days, opening, &only).await;
         opening = closing;
-        lines.extend((1..).zip(&said).map(|(line, (_, class))| ((number, line), *class)));
+        lines.extend(
+            (1..)
+                .zip(&said)
+                .map(|(line, (_, class))| ((number, line), *class)),
+        );
     }
     let job = reconcile(&app, AS_OF, false).await;
     let db = database(&world.url).await;
@@ -687,7 +712,11 @@ async fn every_seeded_defect_is_found_and_nothing_else(world: World) {
     let again = reconcile(&app, AS_OF, false).await;
     assert_eq!(kept(&db).await, before, "running again changed something");
     assert_eq!(
-        (again.report.new_breaks, again.report.changed_breaks, again.report.closed_breaks),
+        (
+            again.report.new_breaks,
+            again.report.changed_breaks,
+            again.report.closed_breaks
+        ),
         (0, 0, 0)
     );
     assert_eq!(again.report.classes, job.report.classes);
@@ -753,7 +782,11 @@ async fn a_dry_run_keeps_nothing_and_reports_the_same(world: World) {
     let before = kept(&db).await;
     let tried = reconcile(&app, AS_OF, true).await;
     assert_eq!(kept(&db).await, before, "a dry run changed something");
-    assert!(rows(&db, "SELECT job FROM reconciliation_finding").await.is_empty());
+    assert!(
+        rows(&db, "SELECT job FROM reconciliation_finding")
+            .await
+            .is_empty()
+    );
     let done = reconcile(&app, AS_OF, false).await;
     assert_eq!(tried.report, done.report);
     assert!(done.report.postings.len() == 3, "{:?}", done.report.postings);
