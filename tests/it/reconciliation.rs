@@ -2,3 +2,5 @@
 
 mod books;
 mod defects;
+mod jobs;
+mod statements;

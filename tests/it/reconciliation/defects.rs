@@ -589,6 +589,12 @@ pub async fn kept(db: &DatabaseConnection) -> Vec<Vec<String>> {
     all
 }
 
+/// Classes and postings.
+pub async fn check_all(db: &DatabaseConnection, expected: &Expected, lines: &[((u64, u64), &'static str)]) {
+    check(db, expected, lines).await;
+    check_postings(db, expected).await;
+}
+
 /// Holds what was found against what was seeded.
 async fn check(db: &DatabaseConnection, expected: &Expected, lines: &[((u64, u64), &'static str)]) {
     let (payments, found_lines) = found(db).await;
@@ -704,8 +710,7 @@ async fn every_seeded_defect_is_found_and_nothing_else(world: World) {
     }
     let job = reconcile(&app, AS_OF, false).await;
     let db = database(&world.url).await;
-    check(&db, &told.expected, &lines).await;
-    check_postings(&db, &told.expected).await;
+    check_all(&db, &told.expected, &lines).await;
     check_report(&job.report, &told.expected, &lines);
     // Again, on the same data.
     let before = kept(&db).await;
