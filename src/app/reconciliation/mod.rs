@@ -6,6 +6,7 @@ mod matching;
 mod posting;
 mod reading;
 pub mod records;
+mod rotation;
 mod totals;
 mod work;
 

@@ -1,8 +1,8 @@
 //! Lines of statements.
 
 use super::super::block::{Block, get, get_money, get_number, int, number, text};
-use super::super::{Store, Tx};
 use super::super::copy::Rows;
+use super::super::{Store, Tx};
 use super::{literal, to_code, to_line};
 use crate::app::reconciliation::records::{LineChunk, StoredLine};
 use crate::app::vault::Sealed;
@@ -35,7 +35,13 @@ impl Store {
         let columns = "statement, line, booked, valued, amount_fen, reversal, reference, order_id, bank_reference, \
              payee_hash";
         self.copy("bank_line", columns, rows).await?;
-        let mut rows = Rows::with_capacity(chunk.sealed.iter().map(|(.., sealed)| sealed.text.len() + 80).sum());
+        let mut rows = Rows::with_capacity(
+            chunk
+                .sealed
+                .iter()
+                .map(|(.., sealed)| sealed.text.len() + 80)
+                .sum(),
+        );
         for (first, last, sealed) in &chunk.sealed {
             rows.row(5);
             rows.number(statement);

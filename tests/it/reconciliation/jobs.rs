@@ -34,7 +34,11 @@ async fn filled(app: &App, told: &mut World0) -> Vec<((u64, u64), &'static str)>
         let only: Vec<Said> = said.iter().map(|(said, _)| said.clone()).collect();
         let (number, closing) = import(app, sequence, days, opening, &only).await;
         opening = closing;
-        lines.extend((1..).zip(&said).map(|(line, (_, class))| ((number, line), *class)));
+        lines.extend(
+            (1..)
+                .zip(&said)
+                .map(|(line, (_, class))| ((number, line), *class)),
+        );
     }
     lines
 }
@@ -103,7 +107,12 @@ async fn a_worker_that_breaks_off_is_replaced(world: World) {
         if let Ok(worked) = work.await {
             match worked.unwrap() {
                 Worked::Ended(job) => {
-                    assert_eq!((job.number, job.state), (number, JobState::Finished), "{}", job.failure);
+                    assert_eq!(
+                        (job.number, job.state),
+                        (number, JobState::Finished),
+                        "{}",
+                        job.failure
+                    );
                     break;
                 }
                 // The lease of the one before is not over.
@@ -149,7 +158,11 @@ async fn a_cancelled_job_stops_and_another_finishes(world: World) {
     };
     assert_eq!((job.number, job.state), (running, JobState::Cancelled));
     let db = database(&world.url).await;
-    assert!(rows(&db, "SELECT job FROM reconciliation_finding").await.is_empty());
+    assert!(
+        rows(&db, "SELECT job FROM reconciliation_finding")
+            .await
+            .is_empty()
+    );
     reconcile(&app, AS_OF, false).await;
     check_all(&db, &told.expected, &lines).await;
 }

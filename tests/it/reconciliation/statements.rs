@@ -73,7 +73,10 @@ async fn the_same_file_is_taken_once(world: World) {
     assert!(again.known);
     assert_eq!(again.statements, taken.statements);
     let db = database(&world.url).await;
-    assert_eq!(rows(&db, "SELECT COUNT(*) AS count FROM bank_line").await[0][0], "3");
+    assert_eq!(
+        rows(&db, "SELECT COUNT(*) AS count FROM bank_line").await[0][0],
+        "3"
+    );
     // Another file under the same id is refused.
     let reused = import(&app, "r1", "d2", first().0).await.unwrap_err();
     assert!(matches!(reused, Error::RequestIdReused { .. }), "{reused}");
@@ -171,10 +174,19 @@ async fn what_an_import_left_behind_is_removed(world: World) {
     )
     .await
     .unwrap();
-    assert!(app.statements(&super::books::account(), 0, 10).await.unwrap().is_empty());
+    assert!(
+        app.statements(&super::books::account(), 0, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let taken = import(&app, "", "d1", first().0).await.unwrap();
     assert_eq!(taken.statements.len(), 1);
-    let left = rows(&db, "SELECT statement, COUNT(*) AS count FROM bank_line GROUP BY statement").await;
+    let left = rows(
+        &db,
+        "SELECT statement, COUNT(*) AS count FROM bank_line GROUP BY statement",
+    )
+    .await;
     assert_eq!(left.len(), 1);
     assert_eq!(left[0][1], "3");
 }
@@ -189,7 +201,10 @@ async fn nothing_personal_is_stored_in_clear(world: World) {
             assert!(!all.contains(personal), "{table} has {personal}");
         }
     }
-    let shown = app.statement_lines(taken.statements[0].number, 0, 10).await.unwrap();
+    let shown = app
+        .statement_lines(taken.statements[0].number, 0, 10)
+        .await
+        .unwrap();
     assert_eq!(shown.len(), 3);
     assert_eq!(shown[0].masked_name, "令***");
     assert!(shown[0].masked_account.ends_with("9012") && shown[0].masked_account.starts_with('*'));
@@ -208,6 +223,9 @@ async fn a_complete_statement_is_not_changed(world: World) {
          bank_reference, payee_hash FROM bank_line WHERE line = 1",
     ] {
         let refused = sea_orm::ConnectionTrait::execute_unprepared(&db, change).await;
-        assert!(refused.unwrap_err().to_string().contains("closed to this change"), "{change}");
+        assert!(
+            refused.unwrap_err().to_string().contains("closed to this change"),
+            "{change}"
+        );
     }
 }
