@@ -6,7 +6,7 @@ use crate::domain::error::Bilingual;
 use crate::domain::money::Money;
 use crate::report::simulation::chart::{self};
 use crate::report::simulation::figures;
-use crate::report::simulation::markup::Markup;
+use crate::report::markup::Markup;
 use crate::report::simulation::{
     AxisValue, Language, Measure, Outcome, RegionLine, ScenarioSection, SweepAxis, SweepSection,
 };

@@ -6,7 +6,7 @@ mod sections;
 mod tables;
 mod uncertainty;
 
-use super::markup::Markup;
+use crate::report::markup::Markup;
 use super::{Language, SimulationReport};
 
 const STYLE: &str = include_str!("style.css");

@@ -4,7 +4,7 @@ use super::sections::{CHARTED, Figure, Writer};
 use super::tables::{Cell, Table};
 use crate::report::simulation::chart::{self, Deviation};
 use crate::report::simulation::figures;
-use crate::report::simulation::markup::Markup;
+use crate::report::markup::Markup;
 use crate::report::simulation::{Driver, DriverSection, Language, MonteCarloSection};
 
 impl Writer<'_> {
