@@ -5,14 +5,13 @@
 //! were signed; what is found out later is a new break that names the old one.
 
 use super::period::Month;
-use super::{AccountId, Class, LineId};
+use super::{AccountId, Class, Evidence, LineId, Reason, Subject, masked};
 use crate::domain::allocation::Signature;
-use crate::domain::claim::ClaimId;
 use crate::domain::digest::DigestBuilder;
 use crate::domain::error::{Bilingual, Error, Violation, excerpt};
 use crate::domain::identity::Principal;
 use crate::domain::money::Money;
-use crate::domain::payment::Reference;
+use crate::domain::subsidy::parse_date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -224,6 +223,8 @@ pub enum How {
         /// The entry of the ledger that it is; may be empty.
         entry: String,
     },
+    /// Bank and books agree, and nothing is to be done.
+    Accept,
     /// It goes on into the next month.
     CarryOver,
 }
@@ -237,6 +238,7 @@ impl How {
             Self::Correct { .. } => "correction",
             Self::BankError => "bank_error",
             Self::Explain { .. } => "explanation",
+            Self::Accept => "acceptance",
             Self::CarryOver => "carry_over",
         }
     }
@@ -249,6 +251,7 @@ impl How {
             Self::Correct { .. } => "更正账务",
             Self::BankError => "银行差错",
             Self::Explain { .. } => "说明性质",
+            Self::Accept => "确认无误",
             Self::CarryOver => "结转下月",
         }
     }
@@ -368,37 +371,41 @@ pub struct Step {
 pub struct Break {
     /// Its name.
     pub id: BreakId,
-    /// What it is.
-    pub class: Class,
+    /// What it is, and what was compared.
+    pub evidence: Evidence,
     /// Where it is.
     pub state: BreakState,
     /// Counts changes; gives the etag.
     pub version: u32,
     /// The month that it is worked in.
     pub period: Month,
-    /// The day that its age counts from.
-    pub since: Date,
-    /// As seen from the bank: what it has and the books have not, or, negated, the other way round.
-    pub amount: Money,
-    /// The line, where the bank has one.
-    pub line: Option<LineId>,
-    /// The payment's reference, where the books have one; else empty.
-    pub payment: String,
-    /// The payment's claim.
-    pub claim: Option<ClaimId>,
-    /// What was compared.
-    pub evidence: Bilingual,
-    /// What to do about it.
-    pub suggestion: Bilingual,
     /// Who works on it.
     pub assignee: Option<Principal>,
     /// How it is resolved or to be resolved.
     pub resolution: Option<Resolution>,
+    /// The month that it was carried over to last.
+    pub carried_to: Option<Month>,
     /// The break of a closed month that it corrects.
     pub corrects: Option<u64>,
 }
 
 impl Break {
+    /// The line that it is about.
+    pub const fn line(&self) -> Option<LineId> {
+        match self.evidence.subject {
+            Subject::Line(line) => Some(line),
+            Subject::Payment(_) => None,
+        }
+    }
+
+    /// The payment that it is about.
+    pub fn payment(&self) -> Option<&str> {
+        match &self.evidence.subject {
+            Subject::Payment(reference) => Some(reference),
+            Subject::Line(_) => None,
+        }
+    }
+
     /// Changes whenever the break does.
     pub fn etag(&self) -> String {
         let mut digest = DigestBuilder::new("incentivefund.v1.BreakEtag");
@@ -445,6 +452,7 @@ impl Break {
         self.check(&how)?;
         if how == How::CarryOver {
             self.period = self.period.next();
+            self.carried_to = Some(self.period);
             let note = format!("{}: {reason}", self.period);
             return Ok(vec![self.step(StepKind::CarriedOver, signed, note)]);
         }
@@ -558,6 +566,7 @@ impl Break {
             version: 0,
             period,
             resolution: None,
+            carried_to: None,
             corrects: Some(old),
             ..self.clone()
         };
@@ -571,7 +580,8 @@ impl Break {
 
     /// Its age in days on a day.
     pub fn age(&self, on: Date) -> u32 {
-        u32::try_from((on - self.since).whole_days()).unwrap_or(0)
+        let since = parse_date("since", &self.evidence.since).unwrap_or(on);
+        u32::try_from((on - since).whole_days()).unwrap_or(0)
     }
 
     fn how_code(&self) -> String {
@@ -598,15 +608,18 @@ impl Break {
 
     /// Whether this break can be resolved like that at all.
     fn check(&self, how: &How) -> Result<(), Violation> {
+        let Evidence {
+            class, reason, found, ..
+        } = self.evidence;
         match how {
             How::Match { lines, payments } => self.check_members(lines, payments),
             How::Correct { correction } => {
-                if !self.payment.is_empty() && self.payment != correction.payment() {
+                if let Some(payment) = self.payment().filter(|payment| *payment != correction.payment()) {
                     return Err(Violation::new(
                         "correction.payment",
                         correction.payment(),
-                        format!("{}, the payment of this break", self.payment),
-                        format!("本差异所涉付款 {}", self.payment),
+                        format!("{payment}, the payment of this break"),
+                        format!("本差异所涉付款 {payment}"),
                     ));
                 }
                 if let Correction::Return { amount, .. } = correction
@@ -621,22 +634,18 @@ impl Break {
                 }
                 Ok(())
             }
-            How::BankError if self.line.is_none() => Err(Violation::new(
-                "bank_error",
-                "a break without a line",
-                "a break that has a line of a statement",
-                "有对账单明细的差异",
-            )),
-            How::Explain { .. } if self.line.is_none() || !self.payment.is_empty() => Err(Violation::new(
+            How::BankError if self.line().is_none() && self.evidence.other_line.is_none() => {
+                Err(self.not_so("bank_error", "a break with a line of a statement", "有对账单明细的差异"))
+            }
+            How::Explain { .. } if self.line().is_none() || class != Class::UnknownAtBank => Err(self.not_so(
                 "explanation",
-                "a break of a payment",
-                "a break of a line that names no payment",
-                "不涉及付款的对账单明细",
+                "a break of a line that is unknown",
+                "对账单明细不明的差异",
             )),
-            How::Explain { category, .. } => {
+            How::Explain { category, entry } => {
                 let wrong = match category {
-                    Category::Receipt => self.amount < Money::ZERO,
-                    Category::Fee => self.amount > Money::ZERO,
+                    Category::Receipt => found < Money::ZERO,
+                    Category::Fee => found > Money::ZERO,
                     _ => false,
                 };
                 if wrong {
@@ -644,14 +653,35 @@ impl Break {
                     return Err(Violation::new(
                         "explanation.category",
                         category.code(),
-                        format!("another category: {} of {} is not possible", name.en, self.amount),
-                        format!("其他类别:金额 {} 不可能是{}", self.amount, name.zh),
+                        format!("another category: {found} cannot be {}", name.en),
+                        format!("其他类别:{found} 不可能是{}", name.zh),
+                    ));
+                }
+                if !entry.is_empty() && *category != Category::Receipt {
+                    return Err(Violation::new(
+                        "explanation.entry",
+                        entry,
+                        "an entry only for money for a fund",
+                        "仅“收到资金”可注明分录",
                     ));
                 }
                 Ok(())
             }
-            How::Rule { .. } | How::BankError | How::CarryOver => Ok(()),
+            How::Accept if !matches!(class, Class::Late | Class::Reversed) || reason == Reason::PostingRefused => {
+                Err(self.not_so(
+                    "accept",
+                    "a break that is late or reversed, and posted",
+                    "逾期或已冲回且已入账的差异",
+                ))
+            }
+            How::Rule { .. } | How::BankError | How::Accept | How::CarryOver => Ok(()),
         }
+    }
+
+    fn not_so(&self, field: &str, en: &str, zh: &str) -> Violation {
+        let (class, reason) = (self.evidence.class, self.evidence.reason);
+        let found = format!("{class} ({reason}) {} {}", class.zh(), reason.zh());
+        Violation::new(field, found, en, zh)
     }
 
     fn check_members(&self, lines: &[LineId], payments: &[String]) -> Result<(), Violation> {
@@ -665,13 +695,16 @@ impl Break {
                 format!("至少一条明细和一笔付款,各出现一次,合计至多 {MAX_MEMBERS} 项"),
             ));
         }
-        let line = self.line.is_none_or(|line| lines.contains(&line));
-        if !line || !(self.payment.is_empty() || payments.contains(&self.payment)) {
+        let own = match &self.evidence.subject {
+            Subject::Line(line) => lines.contains(line),
+            Subject::Payment(payment) => payments.contains(payment),
+        };
+        if !own {
             return Err(Violation::new(
                 "match",
-                "neither line nor payment of this break",
-                "the line and the payment of this break among them",
-                "其中须有本差异的明细和付款",
+                "others than what this break is about",
+                "the line or the payment of this break among them",
+                "其中须有本差异的明细或付款",
             ));
         }
         Ok(())
@@ -705,8 +738,8 @@ pub fn check_sums(
     }
 }
 
-/// Reads a reason or a remark: not empty, not long, on one line. Runs of six digits and more, which may be
-/// numbers of accounts or of people, are masked but for our references.
+/// Reads a reason or a remark: not empty, not long, on one line. Runs of digits that may be numbers of accounts
+/// or of people are masked.
 ///
 /// # Errors
 ///
@@ -722,48 +755,7 @@ pub fn words(field: &str, text: &str) -> Result<String, Violation> {
             format!("1 至 {MAX_WORDS} 个字符,不含控制字符"),
         ));
     }
-    Ok(without_numbers(text))
-}
-
-/// A text with its long runs of digits masked, also those in groups with spaces between. Our references stay.
-pub fn without_numbers(text: &str) -> String {
-    const LONGEST: usize = 5;
-    let chars: Vec<char> = text.chars().collect();
-    let at = |place: usize| chars.get(place).copied().unwrap_or(' ');
-    let mut out = String::with_capacity(text.len());
-    let mut place = 0;
-    while place < chars.len() {
-        let begins_word = place == 0 || !at(place - 1).is_alphanumeric();
-        if begins_word {
-            let word: String = chars[place..]
-                .iter()
-                .take_while(|c| c.is_alphanumeric())
-                .collect();
-            if Reference::parse("", &word).is_ok() {
-                place += word.chars().count();
-                out.push_str(&word);
-                continue;
-            }
-        }
-        if !at(place).is_numeric() {
-            out.push(at(place));
-            place += 1;
-            continue;
-        }
-        let mut end = place;
-        let mut digits = 0;
-        while at(end).is_numeric() || (at(end) == ' ' && digits > 0 && at(end + 1).is_numeric()) {
-            digits += usize::from(at(end).is_numeric());
-            end += 1;
-        }
-        if digits > LONGEST {
-            out.push_str("****");
-        } else {
-            out.extend(&chars[place..end]);
-        }
-        place = end;
-    }
-    out
+    Ok(masked(text))
 }
 
 #[cfg(test)]
