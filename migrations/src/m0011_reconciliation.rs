@@ -408,8 +408,18 @@ fn locks(backend: DbBackend) -> Vec<String> {
     let rules: Vec<(&str, &str, &str, String)> = vec![
         ("bank_break_history", "unchanged", "UPDATE", always.clone()),
         ("bank_break_history", "kept", "DELETE", always),
-        ("reconciliation_period", "unchanged", "UPDATE", "OLD.state = 'closed'".to_owned()),
-        ("reconciliation_period", "kept", "DELETE", "OLD.state = 'closed'".to_owned()),
+        (
+            "reconciliation_period",
+            "unchanged",
+            "UPDATE",
+            "OLD.state = 'closed'".to_owned(),
+        ),
+        (
+            "reconciliation_period",
+            "kept",
+            "DELETE",
+            "OLD.state = 'closed'".to_owned(),
+        ),
         (
             "bank_statement",
             "unchanged",
@@ -425,11 +435,36 @@ fn locks(backend: DbBackend) -> Vec<String> {
             complete.to_owned(),
         ),
         ("bank_line", "kept", "DELETE", complete.to_owned()),
-        ("bank_match", "unchanged", "UPDATE", line_closed("OLD.statement", "OLD.line")),
-        ("bank_match", "kept", "DELETE", line_closed("OLD.statement", "OLD.line")),
-        ("bank_break", "unchanged", "UPDATE", closed("OLD.account", "OLD.period")),
-        ("bank_break", "kept", "DELETE", closed("OLD.account", "OLD.period")),
-        ("bank_break", "later", "INSERT", closed("NEW.account", "NEW.period")),
+        (
+            "bank_match",
+            "unchanged",
+            "UPDATE",
+            line_closed("OLD.statement", "OLD.line"),
+        ),
+        (
+            "bank_match",
+            "kept",
+            "DELETE",
+            line_closed("OLD.statement", "OLD.line"),
+        ),
+        (
+            "bank_break",
+            "unchanged",
+            "UPDATE",
+            closed("OLD.account", "OLD.period"),
+        ),
+        (
+            "bank_break",
+            "kept",
+            "DELETE",
+            closed("OLD.account", "OLD.period"),
+        ),
+        (
+            "bank_break",
+            "later",
+            "INSERT",
+            closed("NEW.account", "NEW.period"),
+        ),
     ];
     let mut statements = Vec::new();
     for (table, name, event, refused) in rules {

@@ -15,6 +15,7 @@ mod issuing;
 pub mod ledger;
 pub mod policies;
 mod readings;
+pub mod reconciliation;
 pub mod records;
 mod rotation;
 pub mod rules;

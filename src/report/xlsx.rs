@@ -58,11 +58,7 @@ fn write(tables: &[Table]) -> Result<Vec<u8>, XlsxError> {
         .first()
         .map(|table| table.title.as_str())
         .unwrap_or_default();
-    workbook.set_properties(
-        &DocProperties::new()
-            .set_title(title)
-            .set_creation_datetime(&made),
-    );
+    workbook.set_properties(&DocProperties::new().set_title(title).set_creation_datetime(&made));
     let mut names: Vec<String> = Vec::with_capacity(tables.len());
     for (number, table) in (1..).zip(tables) {
         let mut name = sheet_name(&table.title);

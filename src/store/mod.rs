@@ -17,6 +17,7 @@ mod observations;
 mod options;
 mod payments;
 mod policies;
+pub mod reconciliation;
 mod requests;
 mod retry;
 mod runs;

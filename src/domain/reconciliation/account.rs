@@ -190,8 +190,16 @@ mod tests {
             vec![
                 (Payer::City, None, debtor("411000000000000001")),
                 (Payer::County, None, debtor("411000000000000002")),
-                (Payer::County, Some(region("411024")), debtor("411000000000000003")),
-                (Payer::County, Some(region("411081")), debtor("411000000000000001")),
+                (
+                    Payer::County,
+                    Some(region("411024")),
+                    debtor("411000000000000003"),
+                ),
+                (
+                    Payer::County,
+                    Some(region("411081")),
+                    debtor("411000000000000001"),
+                ),
             ],
         )
         .unwrap();
@@ -202,11 +210,22 @@ mod tests {
         assert!(of("county").scope.contains(Payer::County, &region("411002")));
         assert!(!of("county").scope.contains(Payer::County, &region("411024")));
         assert!(!of("county").scope.contains(Payer::County, &region("411081")));
-        assert!(of("county-411024").scope.contains(Payer::County, &region("411024")));
+        assert!(
+            of("county-411024")
+                .scope
+                .contains(Payer::County, &region("411024"))
+        );
         assert!(of("city").scope.contains(Payer::City, &region("411081")));
-        assert!(of("city").scope.contains(Payer::County, &region("411081")), "the same number");
+        assert!(
+            of("city").scope.contains(Payer::County, &region("411081")),
+            "the same number"
+        );
         assert_eq!(of("city").orders, ["C", "Q411081"]);
-        assert!(accounts.find(&AccountId::parse("account", "city-411024").unwrap()).is_err());
+        assert!(
+            accounts
+                .find(&AccountId::parse("account", "city-411024").unwrap())
+                .is_err()
+        );
     }
 
     #[test]

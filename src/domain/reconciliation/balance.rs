@@ -116,7 +116,14 @@ pub struct Balance {
 
 impl Balance {
     /// Balances on a day.
-    pub fn new(on: Date, stated_to: Date, opening: Money, book: Money, bank: Money, items: Vec<Item>) -> Self {
+    pub fn new(
+        on: Date,
+        stated_to: Date,
+        opening: Money,
+        book: Money,
+        bank: Money,
+        items: Vec<Item>,
+    ) -> Self {
         let mut items: Vec<Item> = items.into_iter().filter(|item| item.count > 0).collect();
         items.sort_by_key(|item| item.kind);
         items.dedup_by(|later, first| {
@@ -154,7 +161,10 @@ impl Balance {
 
     /// Books less bank, adjusted: nothing where they tie.
     pub fn difference(&self) -> Money {
-        let fen = self.adjusted_book().fen().saturating_sub(self.adjusted_bank().fen());
+        let fen = self
+            .adjusted_book()
+            .fen()
+            .saturating_sub(self.adjusted_bank().fen());
         Money::from_fen(fen).unwrap_or(Money::MAX)
     }
 
@@ -227,7 +237,11 @@ mod tests {
         assert_eq!(tied.adjusted_bank(), money("644.20"));
         assert!(tied.ties());
         assert_eq!(tied.items.len(), 4, "kinds without items are left out");
-        assert_eq!(tied.items[0].kind, ItemKind::Interest, "the order is that of the form");
+        assert_eq!(
+            tied.items[0].kind,
+            ItemKind::Interest,
+            "the order is that of the form"
+        );
     }
 
     #[test]

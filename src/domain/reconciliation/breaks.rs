@@ -409,7 +409,9 @@ impl Break {
     /// Changes whenever the break does.
     pub fn etag(&self) -> String {
         let mut digest = DigestBuilder::new("incentivefund.v1.BreakEtag");
-        digest.field(&self.id.to_string()).field(&self.version.to_string());
+        digest
+            .field(&self.id.to_string())
+            .field(&self.version.to_string());
         digest.finish().short().to_owned()
     }
 
@@ -489,7 +491,9 @@ impl Break {
             return Err(Error::Forbidden {
                 reason: "APPROVER_PROPOSED_RESOLUTION",
                 message: Bilingual::new(
-                    format!("{by} proposed how to resolve {name} and may not approve it: another person must"),
+                    format!(
+                        "{by} proposed how to resolve {name} and may not approve it: another person must"
+                    ),
                     format!("{by} 是 {name} 处理意见的提出人,不得自行复核,须由他人复核"),
                 ),
             });
@@ -634,14 +638,18 @@ impl Break {
                 }
                 Ok(())
             }
-            How::BankError if self.line().is_none() && self.evidence.other_line.is_none() => {
-                Err(self.not_so("bank_error", "a break with a line of a statement", "有对账单明细的差异"))
-            }
-            How::Explain { .. } if self.line().is_none() || class != Class::UnknownAtBank => Err(self.not_so(
-                "explanation",
-                "a break of a line that is unknown",
-                "对账单明细不明的差异",
-            )),
+            How::BankError if self.line().is_none() && self.evidence.other_line.is_none() => Err(self
+                .not_so(
+                    "bank_error",
+                    "a break with a line of a statement",
+                    "有对账单明细的差异",
+                )),
+            How::Explain { .. } if self.line().is_none() || class != Class::UnknownAtBank => Err(self
+                .not_so(
+                    "explanation",
+                    "a break of a line that is unknown",
+                    "对账单明细不明的差异",
+                )),
             How::Explain { category, entry } => {
                 let wrong = match category {
                     Category::Receipt => found < Money::ZERO,
@@ -667,7 +675,9 @@ impl Break {
                 }
                 Ok(())
             }
-            How::Accept if !matches!(class, Class::Late | Class::Reversed) || reason == Reason::PostingRefused => {
+            How::Accept
+                if !matches!(class, Class::Late | Class::Reversed) || reason == Reason::PostingRefused =>
+            {
                 Err(self.not_so(
                     "accept",
                     "a break that is late or reversed, and posted",

@@ -218,7 +218,11 @@ mod tests {
                     since: "2025-06-05".to_owned(),
                 };
                 let said = evidence.sentence();
-                assert!(!said.en.contains('-') || said.en.contains("2025-06"), "{}", said.en);
+                assert!(
+                    !said.en.contains('-') || said.en.contains("2025-06"),
+                    "{}",
+                    said.en
+                );
                 assert!(!said.zh.is_empty() && !evidence.suggestion().zh.is_empty());
                 assert!(evidence.amount() > Money::ZERO);
             }

@@ -137,8 +137,14 @@ mod tests {
         assert_eq!(JobState::Waiting.after(JobAction::Take), Some(JobState::Running));
         assert_eq!(JobState::Running.after(JobAction::Take), Some(JobState::Running));
         assert_eq!(JobState::Waiting.after(JobAction::Finish), None);
-        assert_eq!(JobState::Waiting.after(JobAction::Cancel), Some(JobState::Cancelled));
-        assert_eq!(JobState::Running.after(JobAction::Cancel), Some(JobState::Running));
+        assert_eq!(
+            JobState::Waiting.after(JobAction::Cancel),
+            Some(JobState::Cancelled)
+        );
+        assert_eq!(
+            JobState::Running.after(JobAction::Cancel),
+            Some(JobState::Running)
+        );
     }
 
     #[test]

@@ -37,9 +37,7 @@ pub use statement::{
 };
 
 /// A line of a statement: the statement's number, and the line's in it, from 1.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct LineId {
     /// The statement.
     pub statement: u64,

@@ -474,6 +474,5 @@ pub fn closed(account: &AccountId, month: Month) -> Error {
     }
 }
 
-
 #[cfg(test)]
 mod tests;

@@ -92,7 +92,9 @@ fn field(error: &Error) -> String {
 #[test]
 fn what_moves_money_waits_for_a_second_person() {
     let mut found = unknown_line("-100.00");
-    let steps = found.resolve(by_hand(), "as the bank says".to_owned(), signed("a")).unwrap();
+    let steps = found
+        .resolve(by_hand(), "as the bank says".to_owned(), signed("a"))
+        .unwrap();
     assert_eq!(steps[0].kind, StepKind::Proposed);
     assert_eq!(found.state, BreakState::Proposed);
     let before = found.clone();
@@ -101,7 +103,10 @@ fn what_moves_money_waits_for_a_second_person() {
     assert_eq!(found, before, "what is refused changes nothing");
     assert!(found.complete(signed("b")).is_err(), "nobody has approved it");
     let step = found.approve(signed("b")).unwrap().unwrap();
-    assert_eq!((step.kind, found.state), (StepKind::Approved, BreakState::Approved));
+    assert_eq!(
+        (step.kind, found.state),
+        (StepKind::Approved, BreakState::Approved)
+    );
     assert_ne!(found.etag(), before.etag());
     // Cut short, and approved again: no second step.
     assert_eq!(found.approve(signed("b")).unwrap(), None);
@@ -118,7 +123,9 @@ fn what_moves_money_waits_for_a_second_person() {
         },
     };
     let mut missing = missing_payment();
-    missing.resolve(correction, "rejected".to_owned(), signed("a")).unwrap();
+    missing
+        .resolve(correction, "rejected".to_owned(), signed("a"))
+        .unwrap();
     assert_eq!(missing.state, BreakState::Proposed);
 }
 
@@ -127,13 +134,18 @@ fn what_was_proposed_can_be_rejected_or_fail() {
     let mut found = unknown_line("-100.00");
     found.resolve(by_hand(), "x".to_owned(), signed("a")).unwrap();
     let step = found.reject("not this one".to_owned(), signed("a")).unwrap();
-    assert_eq!((step.kind, step.note.as_str()), (StepKind::Rejected, "not this one"));
+    assert_eq!(
+        (step.kind, step.note.as_str()),
+        (StepKind::Rejected, "not this one")
+    );
     assert_eq!((found.state, &found.resolution), (BreakState::Open, &None));
     assert!(found.reject("again".to_owned(), signed("a")).is_err());
     found.resolve(by_hand(), "x".to_owned(), signed("a")).unwrap();
     found.approve(signed("b")).unwrap();
     assert!(found.reject("too late".to_owned(), signed("c")).is_err());
-    let step = found.fall_back("the ledger refused".to_owned(), signed("b")).unwrap();
+    let step = found
+        .fall_back("the ledger refused".to_owned(), signed("b"))
+        .unwrap();
     assert_eq!((step.kind, found.state), (StepKind::Refused, BreakState::Open));
 }
 
@@ -149,8 +161,15 @@ fn what_moves_nothing_is_done_at_once() {
         let steps = found.resolve(how, "seen".to_owned(), signed("a")).unwrap();
         assert_eq!(steps[0].kind, StepKind::Resolved);
         assert_eq!(found.state, BreakState::Resolved);
-        assert_eq!(state_reason(&found.approve(signed("b")).unwrap_err()), "BREAK_STATE");
-        assert!(found.resolve(How::BankError, "x".to_owned(), signed("a")).is_err());
+        assert_eq!(
+            state_reason(&found.approve(signed("b")).unwrap_err()),
+            "BREAK_STATE"
+        );
+        assert!(
+            found
+                .resolve(How::BankError, "x".to_owned(), signed("a"))
+                .is_err()
+        );
     }
 }
 
@@ -164,10 +183,15 @@ fn explain(category: Category) -> How {
 #[test]
 fn carried_over_it_is_open_in_the_next_month_and_older() {
     let mut found = missing_payment();
-    let steps = found.resolve(How::CarryOver, "bank asked".to_owned(), signed("a")).unwrap();
+    let steps = found
+        .resolve(How::CarryOver, "bank asked".to_owned(), signed("a"))
+        .unwrap();
     assert_eq!(steps[0].kind, StepKind::CarriedOver);
     assert_eq!(steps[0].note, "2025-07: bank asked");
-    assert_eq!((found.state, found.period.to_string()), (BreakState::Open, "2025-07".to_owned()));
+    assert_eq!(
+        (found.state, found.period.to_string()),
+        (BreakState::Open, "2025-07".to_owned())
+    );
     assert_eq!(found.carried_to, Some(found.period));
     assert_eq!(found.age(date!(2025 - 07 - 20)), 30);
     assert_eq!(found.age(date!(2025 - 06 - 01)), 0);
@@ -214,18 +238,46 @@ fn only_what_fits_a_break_resolves_it() {
         entry: "funds/f/entries/1".to_owned(),
     };
     assert_eq!(refuse(entry), "explanation.entry");
-    assert!(unknown_line("-1.20").resolve(explain(Category::Receipt), "x".to_owned(), signed("a")).is_err());
-    let refused = |reason| found(Subject::Payment("RF24123C1".to_owned()), Class::Reversed, reason, "-1.00", "1.00");
-    assert!(refused(Reason::Returned).resolve(How::Accept, "x".to_owned(), signed("a")).is_ok());
-    assert!(refused(Reason::PostingRefused).resolve(How::Accept, "x".to_owned(), signed("a")).is_err());
+    assert!(
+        unknown_line("-1.20")
+            .resolve(explain(Category::Receipt), "x".to_owned(), signed("a"))
+            .is_err()
+    );
+    let refused = |reason| {
+        found(
+            Subject::Payment("RF24123C1".to_owned()),
+            Class::Reversed,
+            reason,
+            "-1.00",
+            "1.00",
+        )
+    };
+    assert!(
+        refused(Reason::Returned)
+            .resolve(How::Accept, "x".to_owned(), signed("a"))
+            .is_ok()
+    );
+    assert!(
+        refused(Reason::PostingRefused)
+            .resolve(How::Accept, "x".to_owned(), signed("a"))
+            .is_err()
+    );
 }
 
 #[test]
 fn resolved_it_can_be_opened_again() {
     let mut found = unknown_line("-7.00");
-    assert_eq!(state_reason(&found.reopen("x".to_owned(), signed("a")).unwrap_err()), "BREAK_STATE");
-    found.resolve(explain(Category::Fee), "x".to_owned(), signed("a")).unwrap();
-    assert!(found.assign(None, signed("a")).is_err(), "nobody works on what is done");
+    assert_eq!(
+        state_reason(&found.reopen("x".to_owned(), signed("a")).unwrap_err()),
+        "BREAK_STATE"
+    );
+    found
+        .resolve(explain(Category::Fee), "x".to_owned(), signed("a"))
+        .unwrap();
+    assert!(
+        found.assign(None, signed("a")).is_err(),
+        "nobody works on what is done"
+    );
     let step = found.reopen("no fee".to_owned(), signed("b")).unwrap();
     assert_eq!((step.kind, found.state), (StepKind::Reopened, BreakState::Open));
     assert_eq!(found.resolution, None);
@@ -237,12 +289,17 @@ fn resolved_it_can_be_opened_again() {
 #[test]
 fn of_a_closed_month_another_takes_its_place_and_says_so() {
     let mut old = unknown_line("-7.00");
-    old.resolve(explain(Category::Fee), "x".to_owned(), signed("a")).unwrap();
+    old.resolve(explain(Category::Fee), "x".to_owned(), signed("a"))
+        .unwrap();
     let july = Month::parse("month", "2025-07").unwrap();
     let (new, step) = old.correction(9, july, "no fee", signed("b"));
     assert_eq!((new.id.number, new.corrects, new.period), (9, Some(3), july));
     assert_eq!((new.state, &new.resolution), (BreakState::Open, &None));
-    assert!(step.note.contains("2025-06") && step.note.contains("break 3"), "{}", step.note);
+    assert!(
+        step.note.contains("2025-06") && step.note.contains("break 3"),
+        "{}",
+        step.note
+    );
     assert_eq!(old.state, BreakState::Resolved);
 }
 
@@ -265,9 +322,16 @@ fn sums_are_compared_to_the_fen() {
 #[test]
 fn words_are_short_and_without_numbers_of_accounts() {
     assert_eq!(words("reason", "  RF24123C1 到账 ").unwrap(), "RF24123C1 到账");
-    for number in ["6222020000000000123", "6222 0200 0000 0000 123", "６２２２０２０００"] {
+    for number in [
+        "6222020000000000123",
+        "6222 0200 0000 0000 123",
+        "６２２２０２０００",
+    ] {
         let masked = words("reason", &format!("account {number}")).unwrap();
-        assert!(!masked.contains("020") && masked.starts_with("account "), "{masked}");
+        assert!(
+            !masked.contains("020") && masked.starts_with("account "),
+            "{masked}"
+        );
     }
     let long = "长".repeat(MAX_WORDS + 1);
     for wrong in ["", "  ", "a\nb", long.as_str()] {

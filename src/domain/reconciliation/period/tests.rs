@@ -25,14 +25,7 @@ fn balance(book: &str, bank: &str) -> Balance {
         amount: money("-10.00"),
     };
     let end = date!(2025 - 06 - 30);
-    Balance::new(
-        end,
-        end,
-        money("100.00"),
-        money(book),
-        money(bank),
-        vec![item],
-    )
+    Balance::new(end, end, money("100.00"), money(book), money(bank), vec![item])
 }
 
 /// June 2025, the account's second month, in good order.
@@ -74,7 +67,15 @@ fn months_are_read_written_and_counted() {
     assert_eq!(Month::of(date!(2025 - 06 - 30)), month("2025-06"));
     assert!(month("2025-09") < month("2025-10"));
     for wrong in [
-        "", "2025", "2025-13", "2025-00", "2025-6", "25-06", "2025-06-01", "2025-+6", "1899-12",
+        "",
+        "2025",
+        "2025-13",
+        "2025-00",
+        "2025-6",
+        "25-06",
+        "2025-06-01",
+        "2025-+6",
+        "1899-12",
     ] {
         assert!(Month::parse("month", wrong).is_err(), "{wrong}");
     }
@@ -125,7 +126,9 @@ fn each_thing_in_the_way_is_named() {
 fn one_prepares_and_another_signs() {
     let account = AccountId::parse("account", "city").unwrap();
     let mut period = Period::open(account, month("2025-06"));
-    let unprepared = period.sign(&standing(), Some(closing()), signed("b")).unwrap_err();
+    let unprepared = period
+        .sign(&standing(), Some(closing()), signed("b"))
+        .unwrap_err();
     assert!(matches!(
         unprepared,
         Error::State {
@@ -133,11 +136,11 @@ fn one_prepares_and_another_signs() {
             ..
         }
     ));
-    period
-        .prepare(&standing(), Some(closing()), signed("a"))
-        .unwrap();
+    period.prepare(&standing(), Some(closing()), signed("a")).unwrap();
     let before = period.clone();
-    let alone = period.sign(&standing(), Some(closing()), signed("a")).unwrap_err();
+    let alone = period
+        .sign(&standing(), Some(closing()), signed("a"))
+        .unwrap_err();
     assert!(matches!(
         alone,
         Error::Forbidden {
