@@ -19,6 +19,7 @@ mod import;
 mod keys;
 mod output;
 mod policy;
+mod reconcile;
 mod runs;
 mod serve;
 mod simulate;
@@ -114,6 +115,11 @@ enum Command {
         #[command(subcommand)]
         command: batch::BatchCommand,
     },
+    /// Reconciles accounts with bank statements, works on what does not match, closes months
+    Reconcile {
+        #[command(subcommand)]
+        command: Box<reconcile::ReconcileCommand>,
+    },
     /// Simulates: compares scenarios, sweeps, samples, seeks goals, and keeps what was found
     Simulate {
         #[command(subcommand)]
@@ -169,6 +175,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Runs { command } => runs::run(command, connect().await?).await,
         Command::Fund { command } => fund::run(*command, connect().await?).await,
         Command::Batch { command } => batch::run(command, connect().await?).await,
+        Command::Reconcile { command } => reconcile::run(*command, connect().await?).await,
         Command::Simulate { command } => simulate::run(*command, connect().await?).await,
     }
 }

@@ -2,9 +2,12 @@
 
 mod breaks;
 mod periods;
+mod reading;
+pub mod records;
 
 pub use breaks::{AgeingCell, BreakDetail};
 pub use periods::PeriodDetail;
+pub use reading::LineDetail;
 
 use super::App;
 use crate::domain::error::Error;

@@ -222,8 +222,10 @@ impl Tx {
         .await?;
         self.execute_with(open, |rows| {
             format!(
-                "INSERT INTO bank_open_line (account, statement, line) \
-                 SELECT account, statement, line FROM {rows} AS r WHERE true ON CONFLICT DO NOTHING"
+                "INSERT INTO bank_open_line (account, statement, line, reference) \
+                 SELECT r.account, r.statement, r.line, l.reference FROM {rows} AS r \
+                 JOIN bank_line l ON l.statement = r.statement AND l.line = r.line WHERE true \
+                 ON CONFLICT DO NOTHING"
             )
         })
         .await
