@@ -8,12 +8,14 @@ use super::pb::disbursement_service_server::DisbursementServiceServer;
 use super::pb::formula_service_server::FormulaServiceServer;
 use super::pb::ledger_service_server::LedgerServiceServer;
 use super::pb::policy_service_server::PolicyServiceServer;
+use super::pb::reconciliation_service_server::ReconciliationServiceServer;
 use super::pb::simulation_service_server::SimulationServiceServer;
 use super::pb::statistics_service_server::StatisticsServiceServer;
 use super::pb::subsidy_service_server::SubsidyServiceServer;
 use super::status::with_details;
 use super::{
-    DESCRIPTORS, allocation, disbursement, formula, ledger, policy, simulation, statistics, subsidy,
+    DESCRIPTORS, allocation, disbursement, formula, ledger, policy, reconciliation, simulation, statistics,
+    subsidy,
 };
 use crate::app::App;
 use crate::domain::error::Error;
@@ -125,7 +127,7 @@ pub async fn serve(
     result
 }
 
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 10] = [
     "",
     "incentivefund.v1.StatisticsService",
     "incentivefund.v1.FormulaService",
@@ -135,6 +137,7 @@ const SERVICES: [&str; 9] = [
     "incentivefund.v1.DisbursementService",
     "incentivefund.v1.LedgerService",
     "incentivefund.v1.SimulationService",
+    "incentivefund.v1.ReconciliationService",
 ];
 
 fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
@@ -171,6 +174,10 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
         app: app.clone(),
         gate: gate.clone(),
     };
+    let reconciliations = reconciliation::Reconciliations {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
     Routes::new(
         StatisticsServiceServer::new(statistics)
             .max_decoding_message_size(bytes)
@@ -183,6 +190,11 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
     .add_service(LedgerServiceServer::new(ledgers).max_decoding_message_size(bytes))
     .add_service(
         SimulationServiceServer::new(simulations)
+            .max_decoding_message_size(bytes)
+            .max_encoding_message_size(usize::MAX),
+    )
+    .add_service(
+        ReconciliationServiceServer::new(reconciliations)
             .max_decoding_message_size(bytes)
             .max_encoding_message_size(usize::MAX),
     )

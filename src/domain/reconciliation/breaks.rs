@@ -197,11 +197,8 @@ impl Correction {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
 pub enum How {
-    /// A rule of a job matched later what had not matched before.
-    Rule {
-        /// Its name.
-        rule: String,
-    },
+    /// A job matched later what had not matched before.
+    Rule,
     /// Lines and payments belong together.
     Match {
         /// The lines.
@@ -233,7 +230,7 @@ impl How {
     /// The code used in the store and in tables.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Rule { .. } => "rule",
+            Self::Rule => "rule",
             Self::Match { .. } => "match",
             Self::Correct { .. } => "correction",
             Self::BankError => "bank_error",
@@ -246,7 +243,7 @@ impl How {
     /// The Chinese name.
     pub const fn zh(&self) -> &'static str {
         match self {
-            Self::Rule { .. } => "规则勾对",
+            Self::Rule => "规则勾对",
             Self::Match { .. } => "人工勾对",
             Self::Correct { .. } => "更正账务",
             Self::BankError => "银行差错",
@@ -281,6 +278,10 @@ pub struct Resolution {
 pub enum StepKind {
     /// A job found it.
     Found,
+    /// A job found something else about it.
+    Changed,
+    /// A job found that it is none any more.
+    Closed,
     /// Somebody works on it, or nobody any more.
     Assigned,
     /// A remark.
@@ -303,8 +304,10 @@ pub enum StepKind {
 
 impl StepKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Found,
+        Self::Changed,
+        Self::Closed,
         Self::Assigned,
         Self::Commented,
         Self::Proposed,
@@ -320,6 +323,8 @@ impl StepKind {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Found => "found",
+            Self::Changed => "changed",
+            Self::Closed => "closed",
             Self::Assigned => "assigned",
             Self::Commented => "commented",
             Self::Proposed => "proposed",
@@ -336,6 +341,8 @@ impl StepKind {
     pub const fn zh(self) -> &'static str {
         match self {
             Self::Found => "发现",
+            Self::Changed => "情况变化",
+            Self::Closed => "已消除",
             Self::Assigned => "分派",
             Self::Commented => "备注",
             Self::Proposed => "提出处理",
@@ -684,7 +691,7 @@ impl Break {
                     "逾期或已冲回且已入账的差异",
                 ))
             }
-            How::Rule { .. } | How::BankError | How::Accept | How::CarryOver => Ok(()),
+            How::Rule | How::BankError | How::Accept | How::CarryOver => Ok(()),
         }
     }
 

@@ -16,7 +16,7 @@ use sea_orm::QueryResult;
 
 const BREAK: &str = "b.account, b.number, b.reference, b.statement, b.line, b.class, b.reason, b.other_reference, \
      b.other_statement, b.other_line, b.expected_fen, b.found_fen, b.expected_on, b.found_on, b.candidates, b.state, \
-     b.version, b.since, b.period, b.assignee, b.resolution_reason, b.resolution_detail, b.proposed_by, b.proposed_at, \
+     b.version, b.since, b.period, b.assignee, b.resolution, b.resolution_reason, b.resolution_detail, b.proposed_by, b.proposed_at, \
      b.decided_by, b.decided_at, b.carried_to, b.corrects";
 
 /// Most rows of one page.
@@ -451,6 +451,16 @@ fn to_break(row: &QueryResult) -> Result<Break, Error> {
     let assignee = text("assignee")?;
     let assignee = (!assignee.is_empty()).then(|| stored(Principal::parse(&assignee)));
     let resolution = match to_signed(row, "proposed_by", "proposed_at")? {
+        // A job that closes a break proposes nothing; it says who ran it, and when.
+        None if text("resolution")? == How::Rule.code() => {
+            let closed = to_signed(row, "decided_by", "decided_at")?;
+            closed.map(|closed| Resolution {
+                how: How::Rule,
+                reason: String::new(),
+                proposed: closed,
+                approved: None,
+            })
+        }
         Some(proposed) => Some(Resolution {
             how: from_json::<How>("bank_break.resolution_detail", &text("resolution_detail")?)?,
             reason: text("resolution_reason")?,

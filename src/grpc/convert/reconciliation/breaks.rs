@@ -216,10 +216,7 @@ fn from_resolution(found: &Break, resolution: &Resolution) -> Result<pb::Resolut
         ..Default::default()
     };
     let kind = match &resolution.how {
-        How::Rule { rule } => {
-            message.rule.clone_from(rule);
-            pb::ResolutionKind::Rule
-        }
+        How::Rule => pb::ResolutionKind::Rule,
         How::Match { lines, payments } => {
             message.hand_match = Some(pb::HandMatch {
                 lines: lines

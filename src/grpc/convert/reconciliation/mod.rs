@@ -8,7 +8,9 @@ mod statements;
 pub use breaks::{break_filter, break_name, from_ageing, from_break, from_detail, how};
 pub use jobs::{from_job, job_name};
 pub use periods::{from_balance, from_obstacle, from_period, period_name};
-pub use statements::{from_account, from_line, from_statement, line_name, statement_format, statement_name};
+pub use statements::{
+    from_account, from_line, from_statement, given, line_name, statement_format, statement_name,
+};
 
 use crate::domain::error::Violation;
 use crate::domain::reconciliation::{AccountId, Class};

@@ -1,13 +1,15 @@
 //! Accounts, statements and their lines.
 
 use super::{from_class, numbered};
-use crate::app::reconciliation::LineDetail;
+use crate::app::reconciliation::ShownLine;
 use crate::app::reconciliation::records::Statement;
 use crate::domain::error::{Error, Violation};
 use crate::domain::reconciliation::{AccountId, BankAccount, LineId};
+use crate::grpc::convert::disbursement::optional_money;
 use crate::grpc::convert::ledger::from_payer;
 use crate::grpc::convert::{names, signature};
 use crate::grpc::pb;
+use crate::statement::Given;
 
 /// `bankAccounts/{id}/statements/{number}`.
 pub fn statement_name(field: &str, name: &str) -> Result<(AccountId, u64), Violation> {
@@ -37,7 +39,7 @@ pub fn line_name(field: &str, line: &pb::LineName) -> Result<LineId, Violation> 
 }
 
 /// Writes the place of a line.
-pub fn from_line_id(account: &AccountId, line: LineId) -> pb::LineName {
+pub(super) fn from_line_id(account: &AccountId, line: LineId) -> pb::LineName {
     pb::LineName {
         statement: statement_of(account, line.statement),
         line: line.line,
@@ -80,6 +82,17 @@ pub fn statement_format(field: &str, wire: i32) -> Result<Option<&'static str>, 
     }
 }
 
+/// Reads what is known of a statement beside its file.
+pub fn given(header: &pb::ImportStatementHeader) -> Result<Given, Violation> {
+    Ok(Given {
+        account: None,
+        from: super::optional_day("header.from_date", &header.from_date)?,
+        to: super::optional_day("header.to_date", &header.to_date)?,
+        opening: optional_money("header.opening", &header.opening)?,
+        closing: optional_money("header.closing", &header.closing)?,
+    })
+}
+
 /// Writes a statement.
 pub fn from_statement(statement: &Statement) -> Result<pb::BankStatement, Error> {
     let format = match statement.format.as_str() {
@@ -107,7 +120,7 @@ pub fn from_statement(statement: &Statement) -> Result<pb::BankStatement, Error>
 }
 
 /// Writes a line, masked.
-pub fn from_line(account: &AccountId, detail: &LineDetail) -> pb::StatementLine {
+pub fn from_line(account: &AccountId, detail: &ShownLine) -> pb::StatementLine {
     let line = &detail.line;
     pb::StatementLine {
         statement: statement_of(account, line.id.statement),
@@ -119,8 +132,8 @@ pub fn from_line(account: &AccountId, detail: &LineDetail) -> pb::StatementLine 
         reference: line.reference.clone(),
         order: line.order.clone(),
         bank_reference: line.bank_reference.clone(),
-        counterparty: detail.counterparty.clone(),
-        counterparty_account: detail.account.clone(),
+        counterparty: detail.masked_name.clone(),
+        counterparty_account: detail.masked_account.clone(),
         match_class: line.class.map_or(0, from_class),
         rule: line.rule.map(|rule| rule.code().to_owned()).unwrap_or_default(),
     }
