@@ -13,6 +13,7 @@ pub(crate) mod number;
 mod payments;
 mod quota;
 mod rows;
+pub(crate) mod stream;
 mod xlsx;
 
 pub use claims::{ClaimRow, claim_rows};

@@ -354,11 +354,15 @@ mod tests {
         ) {
             let payer = if county { Payer::County } else { Payer::City };
             let ours = reference(claim, payer, attempt);
-            for form in [ours.as_str().to_owned(), ours.printed(), ours.as_str().to_lowercase()] {
+            for form in [ours.as_str().to_owned(), ours.as_str().to_lowercase()] {
                 let text = format!("{before}{form}{behind}");
                 prop_assert_eq!(find_reference(&text), Found::One(ours.clone()));
-                prop_assert!(masked(ours.as_str()) == ours.as_str());
             }
+            prop_assert_eq!(masked(ours.as_str()), ours.as_str());
+            // In groups, one in a hundred ends at two places with check digits that are right. It is not guessed.
+            let printed = format!("{before}{}{behind}", ours.printed());
+            let found = find_reference(&printed);
+            prop_assert!(found == Found::One(ours.clone()) || found == Found::Several, "{:?}", found);
         }
 
         #[test]
