@@ -23,6 +23,8 @@ mod reconcile;
 mod runs;
 mod serve;
 mod simulate;
+mod statement;
+mod statement_file;
 mod tables;
 
 use crate::config::Config;
@@ -115,6 +117,11 @@ enum Command {
         #[command(subcommand)]
         command: batch::BatchCommand,
     },
+    /// Imports and shows what banks say of accounts
+    Statement {
+        #[command(subcommand)]
+        command: Box<statement::StatementCommand>,
+    },
     /// Reconciles accounts with bank statements, works on what does not match, closes months
     Reconcile {
         #[command(subcommand)]
@@ -175,6 +182,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Runs { command } => runs::run(command, connect().await?).await,
         Command::Fund { command } => fund::run(*command, connect().await?).await,
         Command::Batch { command } => batch::run(command, connect().await?).await,
+        Command::Statement { command } => statement::run(*command, connect().await?).await,
         Command::Reconcile { command } => reconcile::run(*command, connect().await?).await,
         Command::Simulate { command } => simulate::run(*command, connect().await?).await,
     }

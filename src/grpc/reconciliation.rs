@@ -613,6 +613,18 @@ async fn receive(
         };
         upload.add(&piece)?;
     }
+    let came = upload.bytes();
+    if header.bytes != 0 && header.bytes != came {
+        return Err(to_status(
+            Violation::new(
+                "header.bytes",
+                came.to_string(),
+                format!("{}, as the header says: the file was cut short", header.bytes),
+                format!("{} 字节(header 所述):文件不完整", header.bytes),
+            )
+            .into(),
+        ));
+    }
     let (file, digest) = upload.finish()?;
     Ok((header, file, digest))
 }

@@ -54,6 +54,11 @@ impl Upload {
             .map_err(|defect| to_status(Error::internal(defect)))
     }
 
+    /// How many bytes have come in.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The whole file from its beginning, and its digest.
     pub(super) fn finish(mut self) -> Result<(File, Digest), Status> {
         self.file
