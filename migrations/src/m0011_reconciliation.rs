@@ -102,6 +102,7 @@ async fn statements(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col("digest")
         .col("part")
         .unique()
+        .and_where(Expr::col("state").eq("ready"))
         .take();
     manager.create_index(once).await?;
     let of_account = Index::create()
@@ -172,6 +173,16 @@ async fn matches(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .unique()
         .take();
     manager.create_index(of_payment).await?;
+    // Few among all.
+    let others = Index::create()
+        .name("bank_match_other")
+        .table("bank_match")
+        .col("class")
+        .col("statement")
+        .col("line")
+        .and_where(Expr::col("class").ne("matched"))
+        .take();
+    manager.create_index(others).await?;
 
     // Lines that belong to no payment, or not only to one as its own: what every run looks at again.
     let open = Table::create()
@@ -179,9 +190,18 @@ async fn matches(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(key(manager, "account"))
         .col(number("statement"))
         .col(number("line"))
+        // The payment that it speaks of: by its own reference, or by the line that it takes back.
+        .col(key(manager, "reference"))
         .primary_key(&mut primary_key(["account", "statement", "line"]))
         .take();
     manager.create_table(open).await?;
+    let by_reference = Index::create()
+        .name("bank_open_line_reference")
+        .table("bank_open_line")
+        .col("account")
+        .col("reference")
+        .take();
+    manager.create_index(by_reference).await?;
 
     // What a line moves in the ledger: decided with its match, done through the desk.
     let posting = Table::create()
@@ -200,14 +220,12 @@ async fn matches(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .primary_key(&mut primary_key(["statement", "line", "reference"]))
         .take();
     manager.create_table(posting).await?;
-    let undone = Index::create()
-        .name("bank_posting_undone")
+    let of_payment = Index::create()
+        .name("bank_posting_reference")
         .table("bank_posting")
-        .col("statement")
-        .col("line")
-        .and_where(Expr::col("done_at").eq(0))
+        .col("reference")
         .take();
-    manager.create_index(undone).await
+    manager.create_index(of_payment).await
 }
 
 /// What a break is about: a payment (`reference`), or a line (`statement`, `line`), and the evidence.
@@ -322,10 +340,9 @@ async fn jobs(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(number("dry_run"))
         .col(key(manager, "state"))
         .col(number("version"))
-        // Where it is: the step, and the statement and line (or page) in it.
+        // Where it is: the step, and the last thing that it did in it.
         .col(key(manager, "step"))
-        .col(number("at_statement"))
-        .col(number("at_line"))
+        .col(key(manager, "at"))
         .col(number("done"))
         .col(number("total"))
         // The last statement that it looks at.

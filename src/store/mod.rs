@@ -188,6 +188,29 @@ impl Store {
         })
     }
 
+    /// Begins to work on many rows by sets. What must not come together is kept apart by a row that the worker locks
+    /// first; the database watching for conflicts on a million rows would only cost.
+    pub async fn begin_bulk(&self) -> Result<Tx, Error> {
+        if self.db.get_database_backend() != DbBackend::Postgres {
+            return self.begin_write().await;
+        }
+        let options = TransactionOptions {
+            isolation_level: Some(IsolationLevel::ReadCommitted),
+            access_mode: Some(AccessMode::ReadWrite),
+            sqlite_transaction_mode: None,
+        };
+        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        Ok(Tx {
+            db,
+            mode: self.write_mode(None),
+        })
+    }
+
+    /// Whether a writer has the whole database to itself.
+    pub fn has_one_writer(&self) -> bool {
+        self.writer.is_some()
+    }
+
     /// Closes every connection; waits for those in use.
     pub async fn close(self) {
         if let Err(defect) = self.db.close().await {

@@ -72,6 +72,11 @@ pub struct Cover {
 }
 
 impl AccountScope {
+    /// What one of these covers.
+    pub fn of(cover: Cover) -> Self {
+        Self(vec![cover])
+    }
+
     /// What it covers.
     pub fn covers(&self) -> &[Cover] {
         &self.0

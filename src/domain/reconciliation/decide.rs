@@ -26,6 +26,8 @@ pub struct PaymentFacts {
     pub deadline: String,
     /// How much of it was posted as returned before, in fen.
     pub returned: i64,
+    /// Whether the ledger refused to post a return.
+    pub refused: bool,
     /// The line that pays it by another rule than its reference, with the day: a batch's total, an account, a person.
     pub paid_by_other: Option<(LineId, String)>,
 }
@@ -219,11 +221,11 @@ impl Group<'_> {
             let line = self.lines.get(**at);
             line.is_some_and(|line| line.amount == -amount)
         };
-        // The one that pays it in the store goes on to.
+        // What a closed period says stays so.
         let had = debits.iter().filter(exact).find(|at| {
             let line = self.lines.get(**at);
             line.and_then(|line| line.had)
-                .is_some_and(|had| had.class.is_settled())
+                .is_some_and(|had| had.locked && had.class.is_settled())
         });
         if let Some(at) = had.or_else(|| debits.iter().find(exact)) {
             return Paid::Whole(Rule::Reference, vec![*at]);
@@ -233,10 +235,7 @@ impl Group<'_> {
             return Paid::Whole(Rule::Split, debits);
         }
         let undone = (0..self.lines.len()).filter(|at| self.undoes(*at));
-        let back: i64 = undone
-            .filter_map(|at| self.lines.get(at))
-            .map(|line| line.amount)
-            .sum();
+        let back: i64 = undone.filter_map(|at| self.lines.get(at)).map(|line| line.amount).sum();
         match (debits.is_empty(), back) {
             (true, 0) => Paid::Not,
             (true, _) => Paid::Back,
@@ -264,9 +263,7 @@ impl Group<'_> {
                 } else {
                     Reason::PaymentReturned
                 };
-                decision
-                    .findings
-                    .push(self.of_line(line, Class::UnknownAtBank, reason));
+                decision.findings.push(self.of_line(line, Class::UnknownAtBank, reason));
                 continue;
             }
             let (class, rule) = match &paid {
@@ -280,27 +277,20 @@ impl Group<'_> {
             decision.links.push(self.link(line, class, rule));
             match class {
                 Class::DuplicateAtBank => {
-                    decision
-                        .findings
-                        .push(self.of_line(line, class, Reason::PaidAlready));
+                    decision.findings.push(self.of_line(line, class, Reason::PaidAlready));
                 }
                 // Where the payment is paid otherwise, the line is a break of its own.
                 Class::AmountDiffers if matches!(paid, Paid::Whole(..)) => {
-                    decision
-                        .findings
-                        .push(self.of_line(line, class, Reason::PaidAlready));
+                    decision.findings.push(self.of_line(line, class, Reason::PaidAlready));
                 }
                 _ => {}
             }
         }
         for at in self.standing(false) {
             let Some(line) = self.lines.get(at) else { continue };
-            let any_debit =
-                self.payment.paid_by_other.is_some() || self.lines.iter().any(|line| line.amount < 0);
+            let any_debit = self.payment.paid_by_other.is_some() || self.lines.iter().any(|line| line.amount < 0);
             if any_debit {
-                decision
-                    .links
-                    .push(self.link(line, Class::AmountDiffers, Rule::Related));
+                decision.links.push(self.link(line, Class::AmountDiffers, Rule::Related));
                 decision
                     .findings
                     .push(self.of_line(line, Class::AmountDiffers, Reason::CreditDiffers));
@@ -312,16 +302,12 @@ impl Group<'_> {
         }
         for (line, fate) in self.lines.iter().zip(&self.fates) {
             if *fate != Fate::Standing {
-                decision
-                    .links
-                    .push(self.link(line, Class::Reversed, Rule::Reversal));
+                decision.links.push(self.link(line, Class::Reversed, Rule::Reversal));
             }
         }
         self.number(&mut decision.links);
         decision.postings = self.postings(&paid);
-        decision
-            .findings
-            .extend(self.of_payment(&paid, failed, returned, &decision.links));
+        decision.findings.extend(self.of_payment(&paid, failed, returned, &decision.links));
         decision.findings.extend(self.no_longer(&decision));
         decision
     }
@@ -433,23 +419,11 @@ impl Group<'_> {
             _ if failed => {
                 // A failed payment expects no line; one that was made and undone shows both.
                 let line = last_back?;
-                (
-                    Class::Reversed,
-                    Reason::Returned,
-                    0,
-                    line.booked.clone(),
-                    line.booked.clone(),
-                )
+                (Class::Reversed, Reason::Returned, 0, line.booked.clone(), line.booked.clone())
             }
             Paid::Back => {
                 let line = last_back?;
-                (
-                    Class::Reversed,
-                    Reason::Returned,
-                    0,
-                    line.booked.clone(),
-                    line.booked.clone(),
-                )
+                (Class::Reversed, Reason::Returned, 0, line.booked.clone(), line.booked.clone())
             }
             Paid::InPart(places) => {
                 let line = last_back?;
@@ -465,13 +439,7 @@ impl Group<'_> {
             // Whatever stands now, the books have had the money back.
             _ if returned => {
                 let line = last_back?;
-                (
-                    Class::Reversed,
-                    Reason::Returned,
-                    0,
-                    line.booked.clone(),
-                    line.booked.clone(),
-                )
+                (Class::Reversed, Reason::Returned, 0, line.booked.clone(), line.booked.clone())
             }
             Paid::Whole(_, places) => {
                 if self.in_time(places) != Class::Late {
@@ -494,14 +462,13 @@ impl Group<'_> {
             }
             Paid::Not => return None,
         };
+        let refused = payment.refused && class == Class::Reversed;
         Some(Evidence {
             subject: Subject::Payment(payment.reference.clone()),
             class,
-            reason,
+            reason: if refused { Reason::PostingRefused } else { reason },
             other_reference: String::new(),
-            other_line: first
-                .map(|link| link.line)
-                .or(payment.paid_by_other.as_ref().map(|(id, _)| *id)),
+            other_line: first.map(|link| link.line).or(payment.paid_by_other.as_ref().map(|(id, _)| *id)),
             expected: fen(-payment.amount),
             found: fen(found),
             expected_on: if class == Class::Late {
@@ -517,12 +484,7 @@ impl Group<'_> {
 
     /// The subjects of this group that are nothing to look at (any more).
     fn no_longer(&self, decision: &Decision) -> Vec<Evidence> {
-        let found = |subject: &Subject| {
-            decision
-                .findings
-                .iter()
-                .any(|finding| finding.subject == *subject)
-        };
+        let found = |subject: &Subject| decision.findings.iter().any(|finding| finding.subject == *subject);
         let agreed = |subject: Subject| Evidence {
             subject,
             class: Class::Matched,

@@ -73,12 +73,12 @@ pub enum Step {
     Prepare,
     /// Lines that pay the payment whose reference they carry, a range of lines at a time.
     References,
-    /// Payments of whose lines something is irregular, decided one by one.
-    Groups,
     /// Lines that pay the rest of a batch.
     BatchTotals,
     /// Lines without a reference that fit one payment by account, amount and day.
     AccountDates,
+    /// Payments of whose lines something is irregular, decided one by one.
+    Groups,
     /// What is left is put into classes.
     Classify,
     /// What is to be posted is counted.
@@ -96,9 +96,9 @@ pub enum Step {
 codes!(Step {
     Prepare => "prepare", "准备",
     References => "references", "按参考号匹配",
-    Groups => "groups", "逐笔判定",
     BatchTotals => "batch_totals", "按批次合计匹配",
     AccountDates => "account_dates", "按账号日期匹配",
+    Groups => "groups", "逐笔判定",
     Classify => "classify", "归类",
     Plan => "plan", "拟入账",
     Post => "post", "入账",
