@@ -119,10 +119,12 @@ pub(super) async fn import(arguments: ImportArguments, mut client: Client) -> Re
     }
     let (sender, receiver) = tokio::sync::mpsc::channel(AHEAD);
     let sent = bar.clone();
-    let reading = tokio::task::spawn_blocking(move || read(file, |piece| {
-        sent.inc(piece.len() as u64);
-        sender.blocking_send(piece).is_ok()
-    }));
+    let reading = tokio::task::spawn_blocking(move || {
+        read(file, |piece| {
+            sent.inc(piece.len() as u64);
+            sender.blocking_send(piece).is_ok()
+        })
+    });
     let message = |content| pb::ImportStatementRequest {
         content: Some(content),
     };
@@ -162,7 +164,11 @@ pub(super) async fn list(arguments: ListArguments, mut client: Client) -> Result
             page_size: PAGE,
             page_token,
         };
-        let page = client.reconciliations.list_statements(request).await?.into_inner();
+        let page = client
+            .reconciliations
+            .list_statements(request)
+            .await?
+            .into_inner();
         found.extend(page.statements);
         page_token = page.next_page_token;
         if page_token.is_empty() {

@@ -17,6 +17,7 @@ mod statistics;
 pub mod status;
 mod subsidy;
 mod upload;
+mod workers;
 
 pub use gate::{PRINCIPAL_KEY, encode_principal};
 

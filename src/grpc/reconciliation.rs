@@ -11,6 +11,7 @@ use super::pb;
 use super::pb::reconciliation_service_server::ReconciliationService;
 use super::status::to_status;
 use super::upload::Upload;
+use super::workers::Worker;
 use crate::app::reconciliation::records::Job;
 use crate::app::reconciliation::{CreateJob, ImportStatement, StatementEvent};
 use crate::app::{App, Mutation, clock};
@@ -28,6 +29,7 @@ use tonic::{Request, Response, Status, Streaming};
 pub(super) struct Reconciliations {
     pub(super) app: App,
     pub(super) gate: Gate,
+    pub(super) worker: Worker,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -176,6 +178,7 @@ impl ReconciliationService for Reconciliations {
     ) -> Answer<pb::CreateReconciliationResponse> {
         let permit = self.gate.enter()?;
         let (mutation, message) = self.gate.mutation(request)?;
+        self.worker.start(&self.app, &self.gate);
         let app = self.app.clone();
         let work = async move {
             let create = CreateJob {
@@ -259,6 +262,7 @@ impl ReconciliationService for Reconciliations {
         let number = number.map_err(|violation| to_status(violation.into()))?;
         // A job that there is not is told at once, not by the stream.
         self.app.reconciliation(number).await.map_err(to_status)?;
+        self.worker.start(&self.app, &self.gate);
         let app = self.app.clone();
         Ok(self.gate.stream(permit, move |sender| async move {
             let mut commits = app.store().commits();

@@ -13,6 +13,7 @@ use super::pb::simulation_service_server::SimulationServiceServer;
 use super::pb::statistics_service_server::StatisticsServiceServer;
 use super::pb::subsidy_service_server::SubsidyServiceServer;
 use super::status::with_details;
+use super::workers::Worker;
 use super::{
     DESCRIPTORS, allocation, disbursement, formula, ledger, policy, reconciliation, simulation, statistics,
     subsidy,
@@ -79,7 +80,9 @@ pub async fn serve(
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1alpha()
         .map_err(Error::internal)?;
-    let routes = routes(&app, &gate, &limits)
+    let worker = Worker::default();
+    worker.start(&app, &gate);
+    let routes = routes(&app, &gate, &limits, worker)
         .add_service(health)
         .add_service(reflection_v1)
         .add_service(reflection_v1alpha);
@@ -140,7 +143,7 @@ const SERVICES: [&str; 10] = [
     "incentivefund.v1.ReconciliationService",
 ];
 
-fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
+fn routes(app: &App, gate: &Gate, limits: &Limits, worker: Worker) -> Routes {
     let bytes = limits.max_message_bytes;
     let statistics = statistics::Statistics {
         app: app.clone(),
@@ -177,6 +180,7 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
     let reconciliations = reconciliation::Reconciliations {
         app: app.clone(),
         gate: gate.clone(),
+        worker,
     };
     Routes::new(
         StatisticsServiceServer::new(statistics)
@@ -211,7 +215,8 @@ pub fn in_process(app: &App, limits: &Limits) -> Channel {
     let gate = Gate::new(limits.max_calls);
     let router = Server::builder()
         .layer(MapResponseLayer::new(with_details))
-        .add_routes(routes(app, &gate, limits));
+        // A worker begins with the first call that needs one.
+        .add_routes(routes(app, &gate, limits, Worker::default()));
     let (client, server) = tokio::io::duplex(PIPE_BYTES);
     tokio::spawn(async move {
         let incoming = tokio_stream::once(Ok::<_, std::io::Error>(server));

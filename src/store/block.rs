@@ -238,7 +238,11 @@ impl Tx {
 
     /// Executes a statement that has no parameters, and says how many rows it changed.
     pub(super) async fn execute(&self, statement: &str) -> Result<u64, Error> {
-        let done = self.writing()?.execute_unprepared(statement).await.map_err(failed)?;
+        let done = self
+            .writing()?
+            .execute_unprepared(statement)
+            .await
+            .map_err(failed)?;
         Ok(done.rows_affected())
     }
 

@@ -231,7 +231,7 @@ impl App {
         if mutation.validate_only {
             return Ok(approved);
         }
-        if let Err(refused) = self.carry_out(&approved).await {
+        if let Err(refused) = self.carry_out_resolution(&approved).await {
             if passing(&refused) {
                 return Err(refused);
             }
@@ -328,7 +328,7 @@ impl App {
     }
 
     /// Moves the money that an approved resolution moves.
-    async fn carry_out(&self, approved: &Break) -> Result<(), Error> {
+    async fn carry_out_resolution(&self, approved: &Break) -> Result<(), Error> {
         let resolution = approved
             .resolution
             .as_ref()

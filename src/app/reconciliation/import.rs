@@ -357,7 +357,10 @@ fn overtaken(before: &Statement) -> Error {
         name: before.resource_name(),
         reason: "STATEMENT_OVERTAKEN",
         message: Bilingual::new(
-            format!("{} came in while this one was read: import it again", before.resource_name()),
+            format!(
+                "{} came in while this one was read: import it again",
+                before.resource_name()
+            ),
             format!("读取期间已导入 {},请重新导入", before.resource_name()),
         ),
     }
@@ -436,13 +439,9 @@ impl Reading {
             return Err(no_beginning());
         }
         if part == 0 {
-            return Err(Violation::new(
-                "file",
-                "no statement",
-                "at least one statement",
-                "至少一份对账单",
-            )
-            .into());
+            return Err(
+                Violation::new("file", "no statement", "at least one statement", "至少一份对账单").into(),
+            );
         }
         Ok(())
     }
@@ -479,14 +478,21 @@ impl Reading {
     fn take(&self, open: &mut Open, line: StatementLine) -> Result<(), Error> {
         let signed = line.signed();
         let number = line.line;
-        let reference = line.reference.map(|reference| reference.to_string()).unwrap_or_default();
+        let reference = line
+            .reference
+            .map(|reference| reference.to_string())
+            .unwrap_or_default();
         let order = line.order.unwrap_or_default();
         let account = line.counterparty_account;
         // Only where nothing better tells which payment a line is.
         let payee_hash = match &account {
             Some(account) if reference.is_empty() && order.is_empty() && signed < Money::ZERO => {
                 let lookups = self.vault.lookups(ACCOUNT_KIND, account.as_str());
-                lookups.into_iter().next().map(|lookup| lookup.hash).unwrap_or_default()
+                lookups
+                    .into_iter()
+                    .next()
+                    .map(|lookup| lookup.hash)
+                    .unwrap_or_default()
             }
             _ => String::new(),
         };
@@ -502,7 +508,9 @@ impl Reading {
             payee_hash,
         });
         let name = line.counterparty_name.unwrap_or_default();
-        let account = account.map(|account| account.as_str().to_owned()).unwrap_or_default();
+        let account = account
+            .map(|account| account.as_str().to_owned())
+            .unwrap_or_default();
         if !(name.is_empty() && account.is_empty() && line.text.is_empty()) {
             open.personal.push(LinePersonal(number, name, account, line.text));
         }
@@ -520,7 +528,9 @@ impl Reading {
         let (first, last) = (first.0, last.0);
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&open.personal).map_err(Error::internal)?);
         let name = Statement::sealed_name(&self.digest, open.part, first);
-        open.chunk.sealed.push((first, last, self.vault.seal(&name, &plain)?));
+        open.chunk
+            .sealed
+            .push((first, last, self.vault.seal(&name, &plain)?));
         open.personal.clear();
         Ok(())
     }

@@ -39,7 +39,10 @@ impl App {
                     name: account.id.resource_name(),
                     reason: "RECONCILED_LATER",
                     message: Bilingual::new(
-                        format!("{} is reconciled to {reconciled}: not before that day", account.id),
+                        format!(
+                            "{} is reconciled to {reconciled}: not before that day",
+                            account.id
+                        ),
                         format!("{} 已对账至 {reconciled},不能再按更早日期对账", account.id),
                     ),
                 });

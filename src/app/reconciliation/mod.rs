@@ -11,9 +11,9 @@ pub mod records;
 mod totals;
 mod work;
 
+pub use breaks::{AgeingCell, BreakDetail};
 pub(super) use import::ACCOUNT_KIND;
 pub use import::{ImportStatement, StatementEvent};
-pub use breaks::{AgeingCell, BreakDetail};
 pub use jobs::CreateJob;
 pub use periods::PeriodDetail;
 pub use reading::ShownLine;

@@ -75,7 +75,7 @@ impl App {
         month: Month,
         etag: &str,
     ) -> Result<Period, Error> {
-        self.close(mutation, "PreparePeriod", account, month, etag, Period::prepare)
+        self.close_period(mutation, "PreparePeriod", account, month, etag, Period::prepare)
             .await
     }
 
@@ -87,11 +87,11 @@ impl App {
         month: Month,
         etag: &str,
     ) -> Result<Period, Error> {
-        self.close(mutation, "SignPeriod", account, month, etag, Period::sign)
+        self.close_period(mutation, "SignPeriod", account, month, etag, Period::sign)
             .await
     }
 
-    async fn close(
+    async fn close_period(
         &self,
         mutation: &Mutation,
         method: &'static str,

@@ -96,7 +96,10 @@ impl App {
             let Some(mut held) = self.held(&tx, worker, job.number).await? else {
                 return Ok(false);
             };
-            held.lease = Some((worker.to_owned(), clock::now() + micros(self.reconciliation.lease)));
+            held.lease = Some((
+                worker.to_owned(),
+                clock::now() + micros(self.reconciliation.lease),
+            ));
             let going_on = !held.cancel;
             tx.store_job(&held).await?;
             tx.commit().await?;

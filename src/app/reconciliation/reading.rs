@@ -85,7 +85,13 @@ impl App {
                 personal.insert(id, line);
             }
         }
-        let masked = |text: &str, mask: fn(&str) -> String| if text.is_empty() { String::new() } else { mask(text) };
+        let masked = |text: &str, mask: fn(&str) -> String| {
+            if text.is_empty() {
+                String::new()
+            } else {
+                mask(text)
+            }
+        };
         Ok(lines
             .into_iter()
             .map(|line| {

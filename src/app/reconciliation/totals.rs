@@ -25,16 +25,31 @@ impl App {
         for line in tx.order_lines(&span).await? {
             let named = self.named(tx, context, &line.order).await?;
             let Some((fund, batch, scope)) = named else {
-                findings.push(found(&line, Class::UnknownAtBank, Reason::ReferenceUnknown, 0, None));
+                findings.push(found(
+                    &line,
+                    Class::UnknownAtBank,
+                    Reason::ReferenceUnknown,
+                    0,
+                    None,
+                ));
                 continue;
             };
             let totals = tx.total_lines(&fund, batch, &line.order).await?;
-            let same = totals.iter().rev().find(|(_, amount)| *amount == -line.amount.abs());
+            let same = totals
+                .iter()
+                .rev()
+                .find(|(_, amount)| *amount == -line.amount.abs());
             if line.amount > 0 {
                 match same {
                     Some((total, _)) => tx.reverse_total(&span, *total, line.id).await?,
                     None if totals.is_empty() => {
-                        findings.push(found(&line, Class::UnknownAtBank, Reason::CreditWithoutDebit, 0, None));
+                        findings.push(found(
+                            &line,
+                            Class::UnknownAtBank,
+                            Reason::CreditWithoutDebit,
+                            0,
+                            None,
+                        ));
                     }
                     None => findings.push(found(&line, Class::AmountDiffers, Reason::CreditDiffers, 0, None)),
                 }
@@ -51,7 +66,13 @@ impl App {
                 let again = (Class::DuplicateAtBank, Reason::PaidAlready);
                 findings.push(found(&line, again.0, again.1, line.amount, Some(*total)));
             } else {
-                findings.push(found(&line, Class::AmountDiffers, Reason::TotalDiffers, -sum, None));
+                findings.push(found(
+                    &line,
+                    Class::AmountDiffers,
+                    Reason::TotalDiffers,
+                    -sum,
+                    None,
+                ));
             }
         }
         tx.note_findings(job.number, &findings).await?;

@@ -173,7 +173,11 @@ impl App {
             };
             let away = |days: u32, back: bool| {
                 let days = Days::days(i64::from(days));
-                let moved = if back { day.checked_sub(days) } else { day.checked_add(days) };
+                let moved = if back {
+                    day.checked_sub(days)
+                } else {
+                    day.checked_add(days)
+                };
                 format_date(moved.unwrap_or(day))
             };
             due.push(Due {
@@ -222,7 +226,10 @@ impl App {
                     self.close(&tx, &mut job).await?;
                 } else {
                     job.state = after(&job, JobAction::Advance)?;
-                    job.lease = Some((worker.to_owned(), clock::now() + micros(self.reconciliation.lease)));
+                    job.lease = Some((
+                        worker.to_owned(),
+                        clock::now() + micros(self.reconciliation.lease),
+                    ));
                     job.version += 1;
                     tx.store_job(&job).await?;
                 }
@@ -329,7 +336,9 @@ impl App {
         let progress = match job.step {
             Step::Prepare => self.prepare(tx, job).await?,
             Step::References => self.match_range(tx, job, context).await?,
-            Step::BatchTotals if job.rules.uses(Rule::BatchTotal) => self.match_totals(tx, job, context).await?,
+            Step::BatchTotals if job.rules.uses(Rule::BatchTotal) => {
+                self.match_totals(tx, job, context).await?
+            }
             Step::AccountDates if job.rules.uses(Rule::AccountDate) => {
                 let matched = tx.match_accounts(&context.span(job)).await?;
                 if matched > 0 && job.rules.uses(Rule::BatchTotal) {

@@ -235,7 +235,10 @@ impl Group<'_> {
             return Paid::Whole(Rule::Split, debits);
         }
         let undone = (0..self.lines.len()).filter(|at| self.undoes(*at));
-        let back: i64 = undone.filter_map(|at| self.lines.get(at)).map(|line| line.amount).sum();
+        let back: i64 = undone
+            .filter_map(|at| self.lines.get(at))
+            .map(|line| line.amount)
+            .sum();
         match (debits.is_empty(), back) {
             (true, 0) => Paid::Not,
             (true, _) => Paid::Back,
@@ -263,7 +266,9 @@ impl Group<'_> {
                 } else {
                     Reason::PaymentReturned
                 };
-                decision.findings.push(self.of_line(line, Class::UnknownAtBank, reason));
+                decision
+                    .findings
+                    .push(self.of_line(line, Class::UnknownAtBank, reason));
                 continue;
             }
             let (class, rule) = match &paid {
@@ -277,20 +282,27 @@ impl Group<'_> {
             decision.links.push(self.link(line, class, rule));
             match class {
                 Class::DuplicateAtBank => {
-                    decision.findings.push(self.of_line(line, class, Reason::PaidAlready));
+                    decision
+                        .findings
+                        .push(self.of_line(line, class, Reason::PaidAlready));
                 }
                 // Where the payment is paid otherwise, the line is a break of its own.
                 Class::AmountDiffers if matches!(paid, Paid::Whole(..)) => {
-                    decision.findings.push(self.of_line(line, class, Reason::PaidAlready));
+                    decision
+                        .findings
+                        .push(self.of_line(line, class, Reason::PaidAlready));
                 }
                 _ => {}
             }
         }
         for at in self.standing(false) {
             let Some(line) = self.lines.get(at) else { continue };
-            let any_debit = self.payment.paid_by_other.is_some() || self.lines.iter().any(|line| line.amount < 0);
+            let any_debit =
+                self.payment.paid_by_other.is_some() || self.lines.iter().any(|line| line.amount < 0);
             if any_debit {
-                decision.links.push(self.link(line, Class::AmountDiffers, Rule::Related));
+                decision
+                    .links
+                    .push(self.link(line, Class::AmountDiffers, Rule::Related));
                 decision
                     .findings
                     .push(self.of_line(line, Class::AmountDiffers, Reason::CreditDiffers));
@@ -302,12 +314,16 @@ impl Group<'_> {
         }
         for (line, fate) in self.lines.iter().zip(&self.fates) {
             if *fate != Fate::Standing {
-                decision.links.push(self.link(line, Class::Reversed, Rule::Reversal));
+                decision
+                    .links
+                    .push(self.link(line, Class::Reversed, Rule::Reversal));
             }
         }
         self.number(&mut decision.links);
         decision.postings = self.postings(&paid);
-        decision.findings.extend(self.of_payment(&paid, failed, returned, &decision.links));
+        decision
+            .findings
+            .extend(self.of_payment(&paid, failed, returned, &decision.links));
         decision.findings.extend(self.no_longer(&decision));
         decision
     }
@@ -419,11 +435,23 @@ impl Group<'_> {
             _ if failed => {
                 // A failed payment expects no line; one that was made and undone shows both.
                 let line = last_back?;
-                (Class::Reversed, Reason::Returned, 0, line.booked.clone(), line.booked.clone())
+                (
+                    Class::Reversed,
+                    Reason::Returned,
+                    0,
+                    line.booked.clone(),
+                    line.booked.clone(),
+                )
             }
             Paid::Back => {
                 let line = last_back?;
-                (Class::Reversed, Reason::Returned, 0, line.booked.clone(), line.booked.clone())
+                (
+                    Class::Reversed,
+                    Reason::Returned,
+                    0,
+                    line.booked.clone(),
+                    line.booked.clone(),
+                )
             }
             Paid::InPart(places) => {
                 let line = last_back?;
@@ -439,7 +467,13 @@ impl Group<'_> {
             // Whatever stands now, the books have had the money back.
             _ if returned => {
                 let line = last_back?;
-                (Class::Reversed, Reason::Returned, 0, line.booked.clone(), line.booked.clone())
+                (
+                    Class::Reversed,
+                    Reason::Returned,
+                    0,
+                    line.booked.clone(),
+                    line.booked.clone(),
+                )
             }
             Paid::Whole(_, places) => {
                 if self.in_time(places) != Class::Late {
@@ -468,7 +502,9 @@ impl Group<'_> {
             class,
             reason: if refused { Reason::PostingRefused } else { reason },
             other_reference: String::new(),
-            other_line: first.map(|link| link.line).or(payment.paid_by_other.as_ref().map(|(id, _)| *id)),
+            other_line: first
+                .map(|link| link.line)
+                .or(payment.paid_by_other.as_ref().map(|(id, _)| *id)),
             expected: fen(-payment.amount),
             found: fen(found),
             expected_on: if class == Class::Late {
@@ -484,7 +520,12 @@ impl Group<'_> {
 
     /// The subjects of this group that are nothing to look at (any more).
     fn no_longer(&self, decision: &Decision) -> Vec<Evidence> {
-        let found = |subject: &Subject| decision.findings.iter().any(|finding| finding.subject == *subject);
+        let found = |subject: &Subject| {
+            decision
+                .findings
+                .iter()
+                .any(|finding| finding.subject == *subject)
+        };
         let agreed = |subject: Subject| Evidence {
             subject,
             class: Class::Matched,

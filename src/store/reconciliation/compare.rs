@@ -35,8 +35,7 @@ const EVIDENCE: [&str; 10] = [
     "candidates",
 ];
 
-const SUBJECT: &str =
-    "b.reference = f.reference AND b.statement = f.statement AND b.line = f.line";
+const SUBJECT: &str = "b.reference = f.reference AND b.statement = f.statement AND b.line = f.line";
 
 /// The last break about its subject.
 const LAST: &str = "NOT EXISTS (SELECT 1 FROM bank_break n WHERE n.account = b.account AND n.reference = b.reference \
@@ -142,7 +141,9 @@ impl Tx {
     ) -> Result<u64, Error> {
         let account = literal(account.as_str());
         let rows = self
-            .query(&format!("SELECT breaks FROM bank_account WHERE account = {account}"))
+            .query(&format!(
+                "SELECT breaks FROM bank_account WHERE account = {account}"
+            ))
             .await?;
         let last = rows.first().map_or(Ok(0), |row| get_number(row, "breaks"))?;
         let (last_closed, next) = (literal(last_closed), literal(next));

@@ -80,7 +80,9 @@ impl Tx {
     /// A job.
     pub async fn job(&self, number: u64) -> Result<Option<Job>, Error> {
         let rows = self
-            .query(&format!("SELECT {JOB} FROM reconciliation_job j WHERE j.number = {number}"))
+            .query(&format!(
+                "SELECT {JOB} FROM reconciliation_job j WHERE j.number = {number}"
+            ))
             .await?;
         rows.first().map(to_job).transpose()
     }
@@ -97,8 +99,17 @@ impl Tx {
     }
 
     /// At most `limit` jobs of an account, or of all, before a number (0: from the newest), newest first.
-    pub async fn jobs(&self, account: Option<&AccountId>, before: u64, limit: u64) -> Result<Vec<Job>, Error> {
-        let before = if before == 0 { i64::MAX.unsigned_abs() } else { before };
+    pub async fn jobs(
+        &self,
+        account: Option<&AccountId>,
+        before: u64,
+        limit: u64,
+    ) -> Result<Vec<Job>, Error> {
+        let before = if before == 0 {
+            i64::MAX.unsigned_abs()
+        } else {
+            before
+        };
         let account = account.map_or(String::new(), |account| {
             format!(" AND j.account = {}", literal(account.as_str()))
         });
@@ -153,7 +164,10 @@ impl Tx {
             "started_at#",
             "ended_at#",
         ]);
-        let (owner, until) = job.lease.as_ref().map_or(("", 0), |(owner, until)| (owner, *until));
+        let (owner, until) = job
+            .lease
+            .as_ref()
+            .map_or(("", 0), |(owner, until)| (owner, *until));
         block.row([
             number(job.number),
             text(job.state.code()),
@@ -187,9 +201,12 @@ impl Tx {
     pub async fn reconciled_to(&self, account: &AccountId) -> Result<String, Error> {
         let account = literal(account.as_str());
         let rows = self
-            .query(&format!("SELECT reconciled_to FROM bank_account WHERE account = {account}"))
+            .query(&format!(
+                "SELECT reconciled_to FROM bank_account WHERE account = {account}"
+            ))
             .await?;
-        rows.first().map_or(Ok(String::new()), |row| get(row, "reconciled_to"))
+        rows.first()
+            .map_or(Ok(String::new()), |row| get(row, "reconciled_to"))
     }
 
     /// Notes that an account is reconciled to a day, by a job whose findings are no longer needed.

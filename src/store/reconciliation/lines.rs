@@ -1,7 +1,7 @@
 //! Lines of statements.
 
-use super::super::{Store, Tx};
 use super::super::block::{Block, get, get_money, get_number, int, number, text};
+use super::super::{Store, Tx};
 use super::{literal, to_code, to_line};
 use crate::app::reconciliation::records::{LineChunk, StoredLine};
 use crate::app::vault::Sealed;
@@ -176,7 +176,13 @@ impl Tx {
             ))
             .await?;
         rows.first()
-            .map(|row| Ok((get_number(row, "number")?, get(row, "digest")?, get_number(row, "part")?)))
+            .map(|row| {
+                Ok((
+                    get_number(row, "number")?,
+                    get(row, "digest")?,
+                    get_number(row, "part")?,
+                ))
+            })
             .transpose()
     }
 
@@ -229,7 +235,13 @@ impl Tx {
             })
             .await?;
         rows.iter()
-            .map(|row| Ok((get_number(row, "number")?, get(row, "digest")?, get_number(row, "part")?)))
+            .map(|row| {
+                Ok((
+                    get_number(row, "number")?,
+                    get(row, "digest")?,
+                    get_number(row, "part")?,
+                ))
+            })
             .collect()
     }
 
@@ -292,8 +304,12 @@ fn to_stored(row: &QueryResult) -> Result<StoredLine, Error> {
         let text: String = get(row, column)?;
         Ok((!text.is_empty()).then_some(text))
     };
-    let class = optional("class")?.map(|_| to_code(row, "class", Class::parse)).transpose()?;
-    let rule = optional("rule")?.map(|_| to_code(row, "rule", Rule::parse)).transpose()?;
+    let class = optional("class")?
+        .map(|_| to_code(row, "class", Class::parse))
+        .transpose()?;
+    let rule = optional("rule")?
+        .map(|_| to_code(row, "rule", Rule::parse))
+        .transpose()?;
     Ok(StoredLine {
         id: to_line(row, "statement", "line")?,
         booked: get(row, "booked")?,

@@ -98,7 +98,9 @@ impl Tx {
              AND examined < lines"
         );
         let rows = self
-            .query(&format!("SELECT number, examined, lines {of} ORDER BY number LIMIT 1"))
+            .query(&format!(
+                "SELECT number, examined, lines {of} ORDER BY number LIMIT 1"
+            ))
             .await?;
         let Some(row) = rows.first() else {
             return Ok((None, 0));
@@ -109,7 +111,9 @@ impl Tx {
             get_number(row, "lines")?,
         );
         let rows = self
-            .query(&format!("SELECT CAST(SUM(lines - examined) AS BIGINT) AS left_over {of}"))
+            .query(&format!(
+                "SELECT CAST(SUM(lines - examined) AS BIGINT) AS left_over {of}"
+            ))
             .await?;
         let left = rows.first().map_or(Ok(0), |row| get_number(row, "left_over"))?;
         Ok((
@@ -152,8 +156,11 @@ impl Tx {
             .await?;
         }
         if matched > 0 {
-            self.find_late(span, &format!("m.statement = {statement} AND m.line BETWEEN {first} AND {last}"))
-                .await?;
+            self.find_late(
+                span,
+                &format!("m.statement = {statement} AND m.line BETWEEN {first} AND {last}"),
+            )
+            .await?;
         }
         self.execute(&format!(
             "UPDATE bank_statement SET examined = {last} WHERE number = {statement}"
@@ -237,7 +244,10 @@ impl Tx {
         fund: &FundId,
         batch: u64,
     ) -> Result<(u64, i64), Error> {
-        let untouched = untouched(&Span { scope, ..span.clone() });
+        let untouched = untouched(&Span {
+            scope,
+            ..span.clone()
+        });
         let fund = literal(fund.as_str());
         let rows = self
             .query(&format!(
@@ -245,7 +255,9 @@ impl Tx {
                  WHERE p.fund = {fund} AND p.batch = {batch} AND {untouched}"
             ))
             .await?;
-        let row = rows.first().ok_or_else(|| Error::internal("a sum without a row"))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::internal("a sum without a row"))?;
         Ok((get_number(row, "count")?, get(row, "sum_fen")?))
     }
 
@@ -258,7 +270,10 @@ impl Tx {
         batch: u64,
         line: LineId,
     ) -> Result<u64, Error> {
-        let untouched = untouched(&Span { scope, ..span.clone() });
+        let untouched = untouched(&Span {
+            scope,
+            ..span.clone()
+        });
         let (job, account, fund) = (span.job, literal(span.account.as_str()), literal(fund.as_str()));
         let LineId { statement, line } = line;
         let matched = self
@@ -360,7 +375,9 @@ impl Tx {
              AND l.order_id = '' AND l.amount_fen < 0 AND l.reversal = 0 AND l.booked <= {as_of} \
              AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.statement = l.statement AND m.line = l.line)"
         );
-        let any = self.query(&format!("SELECT 1 AS one FROM {open} LIMIT 1")).await?;
+        let any = self
+            .query(&format!("SELECT 1 AS one FROM {open} LIMIT 1"))
+            .await?;
         if any.is_empty() {
             return Ok(0);
         }

@@ -122,12 +122,7 @@ impl Tx {
     }
 
     /// Notes that postings were done, or why they were refused; a refusal changes what was found.
-    pub async fn note_postings(
-        &self,
-        job: u64,
-        done: &[(LineId, &str, &str)],
-        at: i64,
-    ) -> Result<(), Error> {
+    pub async fn note_postings(&self, job: u64, done: &[(LineId, &str, &str)], at: i64) -> Result<(), Error> {
         let mut block = Block::new(["statement#", "line#", "reference", "refusal", "at#"]);
         let mut refused = Block::new(["reference"]);
         for (line, reference, refusal) in done {

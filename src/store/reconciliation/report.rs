@@ -22,7 +22,12 @@ struct Totals {
 impl Tx {
     /// Counts payments and lines by class, and matches by rule. What is matched is what there is less what is
     /// anything else: nothing is left out.
-    pub async fn count_classes(&self, span: &Span<'_>, first: &str, report: &mut JobReport) -> Result<(), Error> {
+    pub async fn count_classes(
+        &self,
+        span: &Span<'_>,
+        first: &str,
+        report: &mut JobReport,
+    ) -> Result<(), Error> {
         let mut classes: BTreeMap<Class, Totals> = BTreeMap::new();
         let (payments, failed) = self.all_payments(span, first).await?;
         let lines = self.all_lines(span).await?;
@@ -49,7 +54,8 @@ impl Tx {
             matched.line_fen -= fen;
         }
         let fen = |fen: i64| Money::from_fen(fen).ok_or_else(|| Error::internal("a sum beyond the limits"));
-        let count = |count: i64| u64::try_from(count).map_err(|_| Error::internal("more breaks than there is"));
+        let count =
+            |count: i64| u64::try_from(count).map_err(|_| Error::internal("more breaks than there is"));
         report.classes.clear();
         for (class, totals) in classes {
             if totals.payments != 0 || totals.lines != 0 {
@@ -109,7 +115,9 @@ impl Tx {
                  WHERE {scope} AND p.state <> 'failed' AND b.execution_date <= {as_of}{within}"
             ))
             .await?;
-        let row = rows.first().ok_or_else(|| Error::internal("a sum without a row"))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::internal("a sum without a row"))?;
         let live: (i64, i64) = (get(row, "count")?, get(row, "sum_fen")?);
         let rows = self
             .query(&format!(
@@ -121,7 +129,9 @@ impl Tx {
                  WHERE b.state IN ('released', 'closed') AND {scope} AND b.execution_date <= {as_of}) AS x"
             ))
             .await?;
-        let row = rows.first().ok_or_else(|| Error::internal("a sum without a row"))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::internal("a sum without a row"))?;
         let (count, touched, fen): (i64, i64, i64) =
             (get(row, "count")?, get(row, "touched")?, get(row, "sum_fen")?);
         Ok(((live.0 + touched, live.1 + fen), count - touched))
@@ -140,7 +150,9 @@ impl Tx {
                  WHERE s.account = {account} AND s.state = 'ready' AND s.number <= {through} AND s.to_day > {as_of}) AS x"
             ))
             .await?;
-        let row = rows.first().ok_or_else(|| Error::internal("a sum without a row"))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::internal("a sum without a row"))?;
         Ok((get(row, "count")?, get(row, "sum_fen")?))
     }
 

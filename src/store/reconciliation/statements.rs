@@ -37,8 +37,10 @@ impl Tx {
     /// The statements of a file, where it was imported.
     pub async fn statements_of_file(&self, digest: &str) -> Result<Vec<Statement>, Error> {
         let digest = literal(digest);
-        self.statements_where(&format!("s.digest = {digest} AND s.state = 'ready' ORDER BY s.part"))
-            .await
+        self.statements_where(&format!(
+            "s.digest = {digest} AND s.state = 'ready' ORDER BY s.part"
+        ))
+        .await
     }
 
     /// The last statement of an account.
@@ -88,7 +90,9 @@ impl Tx {
 
     async fn statements_where(&self, condition: &str) -> Result<Vec<Statement>, Error> {
         let rows = self
-            .query(&format!("SELECT {STATEMENT} FROM bank_statement s WHERE {condition}"))
+            .query(&format!(
+                "SELECT {STATEMENT} FROM bank_statement s WHERE {condition}"
+            ))
             .await?;
         rows.iter().map(to_statement).collect()
     }
