@@ -13,13 +13,13 @@ use super::status::to_status;
 use super::upload::Upload;
 use super::workers::Worker;
 use crate::app::reconciliation::records::Job;
-use crate::app::reconciliation::{CreateJob, ImportStatement, StatementEvent};
+use crate::app::reconciliation::{CreateJob, Events, ImportStatement};
 use crate::app::{App, Mutation, clock};
 use crate::domain::digest::{Digest, DigestBuilder};
 use crate::domain::error::{Error, Violation};
 use crate::domain::identity::Principal;
 use crate::domain::reconciliation::{LineId, Month};
-use crate::statement::{Event, Reader};
+use crate::statement::{Mapping, Reader};
 use prost::Message as _;
 use std::fs::File;
 use std::io::BufReader;
@@ -549,7 +549,9 @@ async fn import(
 ) -> Result<crate::app::reconciliation::records::ImportedStatements, Error> {
     let account = optional_account("header.account", &header.account)?;
     let wanted = statement_format("header.format", header.format)?;
-    let reader = Reader::open(Box::new(BufReader::new(file)), given(header)?)?;
+    let mapping = (!header.mapping.is_empty()).then(|| Mapping::parse(&header.mapping));
+    let mapping = mapping.transpose()?;
+    let reader = Reader::open(Box::new(BufReader::new(file)), mapping.as_ref(), given(header)?)?;
     let format = reader.format().code();
     if let Some(wanted) = wanted.filter(|wanted| *wanted != format) {
         return Err(Violation::new(
@@ -565,31 +567,7 @@ async fn import(
         digest: digest.as_str().to_owned(),
         format: format.to_owned(),
     };
-    app.import_statement(mutation, &import, Events(Some(reader)))
-        .await
-}
-
-/// What a file holds, as the use case takes it.
-struct Events(Option<Reader>);
-
-impl Iterator for Events {
-    type Item = Result<StatementEvent, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self.0.as_mut()?.next() {
-            Ok(Some(Event::Begin(head))) => Some(Ok(StatementEvent::Begin(head))),
-            Ok(Some(Event::Line(line))) => Some(Ok(StatementEvent::Line(line))),
-            Ok(Some(Event::End(head))) => Some(Ok(StatementEvent::End(head))),
-            Ok(None) => {
-                self.0 = None;
-                None
-            }
-            Err(faults) => {
-                self.0 = None;
-                Some(Err(faults.into()))
-            }
-        }
-    }
+    app.import_statement(mutation, &import, Events::of(reader)).await
 }
 
 /// Takes the whole stream.

@@ -9,7 +9,9 @@
 mod camt;
 mod finds;
 mod given;
+mod mappings;
 mod mt940;
+mod table;
 
 use crate::domain::error::Violation;
 use crate::domain::reconciliation::{HeadSoFar, StatementLine};
@@ -18,6 +20,8 @@ use std::io::Read;
 pub use crate::tabular::stream::{Source, TextEncoding};
 pub use camt::NAMESPACES;
 pub use given::Given;
+pub use mappings::{SHIPPED, mapping, shipped};
+pub use table::{Amounts, Columns, Head, Mapping, MappingDocument, RowWords};
 
 /// Most faults reported in full.
 pub const MAX_FAULTS: usize = 100;
@@ -69,25 +73,29 @@ pub struct Reader {
 enum Inner {
     Camt(Box<camt::Camt>),
     Mt940(Box<mt940::Mt940>),
+    Table(Box<table::Table>),
 }
 
 impl Reader {
-    /// Begins to read a file.
+    /// Begins to read a file. A table needs a mapping; other formats say themselves what they mean.
     ///
     /// # Errors
     ///
-    /// A file that is no statement.
-    pub fn open(source: Source, given: Given) -> Result<Self, Vec<Violation>> {
+    /// A file that is no statement, or a table without a mapping.
+    pub fn open(source: Source, mapping: Option<&Mapping>, given: Given) -> Result<Self, Vec<Violation>> {
         let (format, source) = sniff(source)?;
-        let inner = match format {
-            Format::Camt => Inner::Camt(Box::new(camt::Camt::new(source)?)),
-            Format::Mt940 => Inner::Mt940(Box::new(mt940::Mt940::new(source)?)),
-            Format::Csv | Format::Xlsx => {
+        let inner = match (format, mapping) {
+            (Format::Camt, _) => Inner::Camt(Box::new(camt::Camt::new(source)?)),
+            (Format::Mt940, _) => Inner::Mt940(Box::new(mt940::Mt940::new(source)?)),
+            (Format::Csv | Format::Xlsx, Some(mapping)) => {
+                Inner::Table(Box::new(table::Table::new(source, format, mapping.clone())?))
+            }
+            (Format::Csv | Format::Xlsx, None) => {
                 return Err(vec![Violation::new(
                     "mapping",
-                    "",
-                    "a mapping that says what the columns of the table mean",
-                    "须指定说明表格各列含义的映射",
+                    "none",
+                    "a mapping, which says what the columns of a table mean: this file is neither XML nor MT940",
+                    "须指定映射(说明表格各列含义):该文件既非 XML 也非 MT940",
                 )]);
             }
         };
@@ -116,6 +124,7 @@ impl Reader {
         let event = match &mut self.inner {
             Inner::Camt(reader) => reader.next(),
             Inner::Mt940(reader) => reader.next(),
+            Inner::Table(reader) => reader.next(),
         };
         let event = event.and_then(|event| {
             Ok(match event {

@@ -98,7 +98,7 @@ pub(super) fn golden(found: &str, golden: &str, name: &str) {
 }
 
 fn read(bytes: &[u8]) -> Result<String, Vec<Violation>> {
-    told(&mut Reader::open(source(bytes), Given::default())?)
+    told(&mut Reader::open(source(bytes), None, Given::default())?)
 }
 
 /// The faults of a file; none of them, and nothing that is shown of it, repeats what is personal.
@@ -530,7 +530,7 @@ fn what_is_said_beside_a_file_must_be_the_same() {
         opening: opening.and_then(crate::domain::money::Money::from_fen),
         ..Given::default()
     };
-    let open = |given| told(&mut Reader::open(source(CAMT), given).unwrap());
+    let open = |given| told(&mut Reader::open(source(CAMT), None, given).unwrap());
     assert!(open(given(account("411024000000054321"), Some(10_000_000))).is_ok());
     let faults = open(given(account("411000000000000001"), Some(1))).unwrap_err();
     assert_eq!(faults[0].field, "account");

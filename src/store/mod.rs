@@ -7,6 +7,7 @@ mod block;
 mod catalog;
 mod claims;
 mod convert;
+mod copy;
 mod data_sets;
 mod entity;
 mod error;

@@ -14,19 +14,27 @@ use crate::domain::reconciliation::{
     AccountId, BankAccounts, Checker, Edge, HeadSoFar, StatementHead, StatementLine, masked, unknown_account,
 };
 use crate::domain::subsidy::{format_date, parse_date};
+use crate::statement::{Event, Reader};
 use crate::store::retrying;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// What comes next in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StatementEvent {
-    /// A statement begins, with what the file has said of it so far.
-    Begin(Box<HeadSoFar>),
-    /// A line of it.
-    Line(Box<StatementLine>),
-    /// The statement ends, with all that the file says of it.
-    End(Box<HeadSoFar>),
+/// The events of a file, one by one, as [`App::import_statement`] takes them.
+pub struct Events(Reader);
+
+impl Events {
+    /// Those of a file that is being read.
+    pub fn of(reader: Reader) -> Self {
+        Self(reader)
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<Event, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map_err(Error::from).transpose()
+    }
 }
 
 /// A file that is to be imported.
@@ -83,7 +91,7 @@ impl App {
         events: E,
     ) -> Result<ImportedStatements, Error>
     where
-        E: Iterator<Item = Result<StatementEvent, Error>> + Send + 'static,
+        E: Iterator<Item = Result<Event, Error>> + Send + 'static,
     {
         const METHOD: &str = "ImportStatement";
         check_request_id(&mutation.request_id)?;
@@ -394,12 +402,12 @@ struct Open {
 }
 
 impl Reading {
-    fn read(self, events: impl Iterator<Item = Result<StatementEvent, Error>>) -> Result<(), Error> {
+    fn read(self, events: impl Iterator<Item = Result<Event, Error>>) -> Result<(), Error> {
         let mut open: Option<Open> = None;
         let mut part = 0;
         for event in events {
             match event? {
-                StatementEvent::Begin(head) => {
+                Event::Begin(head) => {
                     part += 1;
                     let account = self.account(&head)?;
                     self.send(Piece::Begin(account.clone()))?;
@@ -415,7 +423,7 @@ impl Reading {
                         account: Some(account),
                     });
                 }
-                StatementEvent::Line(line) => {
+                Event::Line(line) => {
                     let open = open.as_mut().ok_or_else(no_beginning)?;
                     open.checker.line(&line)?;
                     self.take(open, *line)?;
@@ -423,7 +431,7 @@ impl Reading {
                         self.hand_over(open)?;
                     }
                 }
-                StatementEvent::End(mut head) => {
+                Event::End(mut head) => {
                     let mut ended = open.take().ok_or_else(no_beginning)?;
                     if head.account.is_none() {
                         let id = ended.account.take().ok_or_else(no_beginning)?;
@@ -504,7 +512,7 @@ impl Reading {
             reversal: line.reversal,
             reference,
             order,
-            bank_reference: masked(&line.bank_reference),
+            bank_reference: self.discreet(&line.bank_reference),
             payee_hash,
         });
         let name = line.counterparty_name.unwrap_or_default();
@@ -518,6 +526,18 @@ impl Reading {
             self.seal(open)?;
         }
         Ok(())
+    }
+
+    /// A bank's reference without runs of digits, which may be an account's. Where that takes something out, a keyed
+    /// hash of the whole stands behind it, so that equal ones are still equal and others are not.
+    fn discreet(&self, reference: &str) -> String {
+        let shown = masked(reference);
+        if shown == reference {
+            return shown;
+        }
+        let lookup = self.vault.lookups("bank-reference", reference).into_iter().next();
+        let hash = lookup.map(|lookup| lookup.hash).unwrap_or_default();
+        format!("{shown}~{}", hash.get(..10).unwrap_or_default())
     }
 
     /// Seals what is personal of the lines so far.

@@ -13,7 +13,7 @@ mod work;
 
 pub use breaks::{AgeingCell, BreakDetail};
 pub(super) use import::ACCOUNT_KIND;
-pub use import::{ImportStatement, StatementEvent};
+pub use import::{Events, ImportStatement};
 pub use jobs::CreateJob;
 pub use periods::PeriodDetail;
 pub use reading::ShownLine;

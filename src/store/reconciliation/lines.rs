@@ -1,6 +1,7 @@
 //! Lines of statements.
 
 use super::super::block::{Block, get, get_money, get_number, int, number, text};
+use super::super::copy::Rows;
 use super::super::{Store, Tx};
 use super::{literal, to_code, to_line};
 use crate::app::reconciliation::records::{LineChunk, StoredLine};
@@ -12,9 +13,45 @@ use sea_orm::QueryResult;
 impl Store {
     /// Writes lines of a statement that is being loaded; what is written stays, and nobody sees it.
     pub async fn write_lines(&self, statement: u64, chunk: &LineChunk) -> Result<(), Error> {
-        let tx = self.begin_bulk().await?;
-        tx.write_lines(statement, chunk).await?;
-        tx.commit().await
+        if self.has_one_writer() {
+            let tx = self.begin_bulk().await?;
+            tx.write_lines(statement, chunk).await?;
+            return tx.commit().await;
+        }
+        let mut rows = Rows::with_capacity(chunk.lines.len() * 160);
+        for line in &chunk.lines {
+            rows.row(10);
+            rows.number(statement);
+            rows.number(line.line);
+            rows.text(&line.booked);
+            rows.text(&line.valued);
+            rows.int(line.amount);
+            rows.int(line.reversal.into());
+            rows.text(&line.reference);
+            rows.text(&line.order);
+            rows.text(&line.bank_reference);
+            rows.text(&line.payee_hash);
+        }
+        let columns = "statement, line, booked, valued, amount_fen, reversal, reference, order_id, bank_reference, \
+             payee_hash";
+        self.copy("bank_line", columns, rows).await?;
+        let mut rows = Rows::with_capacity(
+            chunk
+                .sealed
+                .iter()
+                .map(|(.., sealed)| sealed.text.len() + 80)
+                .sum(),
+        );
+        for (first, last, sealed) in &chunk.sealed {
+            rows.row(5);
+            rows.number(statement);
+            rows.number(*first);
+            rows.number(*last);
+            rows.text(&sealed.text);
+            rows.text(&sealed.key);
+        }
+        let columns = "statement, first_line, last_line, sealed, sealing_key";
+        self.copy("bank_line_sealed", columns, rows).await
     }
 }
 

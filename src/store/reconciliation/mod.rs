@@ -20,8 +20,9 @@ mod statements;
 
 pub use balances::{BalanceQuery, BookSums};
 pub use breaks::AgeRow;
+pub use classify::UnhashedPayment;
 pub use compare::Compared;
-pub use groups::{GroupChange, GroupPage};
+pub use groups::{GroupChange, GroupLines, GroupPage};
 pub use hands::{HandLine, HandLink, HandPayment};
 pub use matching::{Due, OrderLine, Span};
 pub use periods::Reach;
