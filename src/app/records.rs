@@ -271,6 +271,19 @@ pub struct BatchFilter {
     pub state: Option<crate::domain::disbursement::BatchState>,
 }
 
+/// Which breaks of an account to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BreakFilter {
+    /// Only of this class.
+    pub class: Option<crate::domain::reconciliation::Class>,
+    /// Only in this state.
+    pub state: Option<crate::domain::reconciliation::BreakState>,
+    /// Only those of this month.
+    pub period: Option<crate::domain::reconciliation::Month>,
+    /// Only those of this person.
+    pub assignee: Option<crate::domain::identity::Principal>,
+}
+
 /// A payment as it is sent to the bank.
 #[derive(Debug, Clone)]
 pub struct NewPayment {

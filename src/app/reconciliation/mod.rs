@@ -1,8 +1,10 @@
 //! Reconciliation: statements come in, jobs match, people work on what is left, months are closed.
 
+mod breaks;
 mod import;
 mod jobs;
 mod matching;
+mod periods;
 mod posting;
 mod reading;
 pub mod records;
@@ -10,9 +12,11 @@ mod rotation;
 mod totals;
 mod work;
 
+pub use breaks::{AgeingCell, BreakDetail};
 pub(super) use import::ACCOUNT_KIND;
 pub use import::{Events, ImportStatement};
 pub use jobs::CreateJob;
+pub use periods::PeriodDetail;
 pub use reading::ShownLine;
 pub use work::Worked;
 

@@ -6,7 +6,7 @@ use crate::domain::error::Bilingual;
 use crate::domain::money::Money;
 
 /// What a break is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Subject {
     /// A payment, by its reference.
     Payment(String),
@@ -15,7 +15,7 @@ pub enum Subject {
 }
 
 /// The class of a payment or a line, and what was compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Evidence {
     /// What it is about.
     pub subject: Subject,

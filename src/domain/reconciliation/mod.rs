@@ -1,4 +1,5 @@
-//! Bank reconciliation: whose account a statement is of, which line belongs to which payment, and what is left.
+//! Bank reconciliation: what banks say of an account, which line belongs to which payment, what is left, and what
+//! is done about it until a month is signed.
 //!
 //! What is regular the store matches by sets. What is not (several lines for a payment, other amounts, money
 //! that comes back) is decided here, a payment at a time, by [`decide`].
@@ -7,22 +8,28 @@
 //! none of them, and no error repeats them.
 
 pub mod account;
+pub mod balance;
+pub mod breaks;
 mod checker;
 pub mod class;
 pub mod decide;
 pub mod evidence;
 mod finding;
 pub mod job;
+pub mod period;
 pub mod rules;
 mod statement;
 
 pub use account::{AccountId, AccountScope, BankAccount, BankAccounts};
+pub use balance::Balance;
+pub use breaks::{Break, BreakId, BreakState};
 pub use checker::{Checker, Edge, unknown_account};
 pub use class::{Class, Reason, Rule};
 pub use decide::{Decision, PaymentFacts, SeenLine, decide};
 pub use evidence::{Evidence, Subject};
 pub use finding::{Found, find_order, find_reference, masked};
 pub use job::{JobAction, JobState, Step};
+pub use period::{Month, Period, PeriodState};
 pub use rules::Rules;
 pub use statement::{
     Declared, Direction, HeadSoFar, MAX_BANK_REFERENCE, MAX_IDENTIFICATION, MAX_TEXT, StatementHead,

@@ -1,23 +1,31 @@
-//! Reconciliation: statements, matching by sets, breaks by comparison, jobs.
+//! Reconciliation: statements, matching by sets, breaks by comparison and by hand, jobs, balances, months.
 //!
 //! A step of a job is a few statements over a whole range of lines. Their texts are built here from numbers,
 //! days and codes that the domain has checked; so the planner sees the values and joins by hash where that is
 //! better.
 
+mod balances;
+mod breaks;
 mod classify;
 mod compare;
 mod groups;
+mod hands;
 mod jobs;
 mod lines;
 mod matching;
+mod periods;
 mod posting;
 mod report;
 mod statements;
 
+pub use balances::{BalanceQuery, BookSums};
+pub use breaks::AgeRow;
 pub use classify::UnhashedPayment;
 pub use compare::Compared;
 pub use groups::{GroupChange, GroupLines, GroupPage};
+pub use hands::{HandLine, HandLink, HandPayment};
 pub use matching::{Due, OrderLine, Span};
+pub use periods::Reach;
 
 use super::block::get;
 use super::block::get_number;
