@@ -1,10 +1,12 @@
 //! Configuration in layers: the built-in default, a file, the environment, flags.
 
+use crate::app::reconciliation::ReconciliationOptions;
 use crate::app::simulation::SimulationOptions;
 use crate::app::vault::Vault;
 use crate::domain::error::{Error, Faults, Violation};
 use crate::domain::payer::Payer;
 use crate::domain::payment::{Debtor, Debtors};
+use crate::domain::reconciliation::{Rule, Rules};
 use crate::domain::region::RegionCode;
 use crate::grpc::server::Limits;
 use crate::store::StoreOptions;
@@ -32,6 +34,7 @@ pub struct Config {
     pub log: Log,
     pub cli: Cli,
     pub payment: Payment,
+    pub reconciliation: Reconciliation,
     pub simulation: Simulation,
 }
 
@@ -138,6 +141,33 @@ impl Payment {
         }
         faults.finish()?;
         Ok(Debtors::new(KEY, accounts)?)
+    }
+}
+
+/// `[reconciliation]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Reconciliation {
+    pub rules: Vec<Rule>,
+    pub late_days: u32,
+    pub date_window_days: u32,
+    pub lease_seconds: u64,
+    pub range_lines: u64,
+}
+
+impl Reconciliation {
+    /// The rules of jobs, and how they are worked on.
+    pub fn options(&self) -> ReconciliationOptions {
+        ReconciliationOptions {
+            rules: Rules {
+                rules: self.rules.clone(),
+                late_days: self.late_days,
+                date_window_days: self.date_window_days,
+            },
+            lease: Duration::from_secs(self.lease_seconds),
+            range: self.range_lines,
+        }
     }
 }
 
@@ -289,6 +319,21 @@ impl Config {
             1,
             1_000,
         );
+        within(
+            "reconciliation.lease_seconds",
+            self.reconciliation.lease_seconds,
+            5,
+            3_600,
+        );
+        within(
+            "reconciliation.range_lines",
+            self.reconciliation.range_lines,
+            1_000,
+            10_000_000,
+        );
+        if let Err(faults) = self.reconciliation.options().rules.check("reconciliation") {
+            violations.extend(faults);
+        }
         if !["sqlite:", "postgres://", "postgresql://"]
             .iter()
             .any(|scheme| self.database.url.starts_with(scheme))

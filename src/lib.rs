@@ -11,6 +11,7 @@ pub mod grpc;
 pub mod payment;
 pub mod report;
 pub mod shipped;
+pub mod statement;
 pub mod store;
 pub mod tabular;
 pub mod telemetry;

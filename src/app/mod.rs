@@ -15,6 +15,7 @@ mod issuing;
 pub mod ledger;
 pub mod policies;
 mod readings;
+pub mod reconciliation;
 pub mod records;
 mod rotation;
 pub mod rules;
@@ -44,6 +45,7 @@ pub struct App {
     debtors: Arc<Debtors>,
     desk: Arc<desk::Desk>,
     simulations: Arc<simulation::Simulations>,
+    reconciliation: Arc<reconciliation::ReconciliationOptions>,
 }
 
 /// How a mutation is to be carried out.
@@ -80,6 +82,7 @@ impl App {
             debtors: Arc::default(),
             desk: Arc::default(),
             simulations: Arc::default(),
+            reconciliation: Arc::default(),
         }
     }
 

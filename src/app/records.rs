@@ -1,9 +1,10 @@
 //! What the use cases keep in the store, beside the domain's own types.
 
-use super::vault::Sealed;
+use super::vault::{Lookup, Sealed};
 use crate::domain::allocation::{FundId, Signature, State};
 use crate::domain::claim::ClaimId;
 use crate::domain::digest::Digest;
+use crate::domain::disbursement::Payment;
 use crate::domain::formula::Document;
 use crate::domain::ledger::{Account, Bucket, Event, Head};
 use crate::domain::money::Money;
@@ -268,4 +269,30 @@ pub struct BatchFilter {
     pub programme: Option<ProgrammeCode>,
     /// Only in this state.
     pub state: Option<crate::domain::disbursement::BatchState>,
+}
+
+/// Which breaks of an account to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BreakFilter {
+    /// Only of this class.
+    pub class: Option<crate::domain::reconciliation::Class>,
+    /// Only in this state.
+    pub state: Option<crate::domain::reconciliation::BreakState>,
+    /// Only those of this month.
+    pub period: Option<crate::domain::reconciliation::Month>,
+    /// Only those of this person.
+    pub assignee: Option<crate::domain::identity::Principal>,
+}
+
+/// A payment as it is sent to the bank.
+#[derive(Debug, Clone)]
+pub struct NewPayment {
+    /// The payment.
+    pub payment: Payment,
+    /// The region of its claim.
+    pub region: RegionCode,
+    /// The payee, sealed.
+    pub payee: Sealed,
+    /// Keyed hash of the payee's account.
+    pub account: Lookup,
 }

@@ -6,6 +6,7 @@ use crate::grpc::pb::disbursement_service_client::DisbursementServiceClient;
 use crate::grpc::pb::formula_service_client::FormulaServiceClient;
 use crate::grpc::pb::ledger_service_client::LedgerServiceClient;
 use crate::grpc::pb::policy_service_client::PolicyServiceClient;
+use crate::grpc::pb::reconciliation_service_client::ReconciliationServiceClient;
 use crate::grpc::pb::simulation_service_client::SimulationServiceClient;
 use crate::grpc::pb::statistics_service_client::StatisticsServiceClient;
 use crate::grpc::pb::subsidy_service_client::SubsidyServiceClient;
@@ -40,6 +41,7 @@ pub(super) struct Client {
     pub(super) ledger: LedgerServiceClient<Identified>,
     pub(super) disbursements: DisbursementServiceClient<Identified>,
     pub(super) simulations: SimulationServiceClient<Identified>,
+    pub(super) reconciliations: ReconciliationServiceClient<Identified>,
 }
 
 impl Client {
@@ -56,6 +58,8 @@ impl Client {
             subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             ledger: LedgerServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             simulations: SimulationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            reconciliations: ReconciliationServiceClient::new(service.clone())
+                .max_decoding_message_size(usize::MAX),
             disbursements: DisbursementServiceClient::new(service).max_decoding_message_size(usize::MAX),
         }
     }

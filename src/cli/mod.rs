@@ -19,9 +19,12 @@ mod import;
 mod keys;
 mod output;
 mod policy;
+mod reconcile;
 mod runs;
 mod serve;
 mod simulate;
+mod statement;
+mod statement_file;
 mod tables;
 
 use crate::config::Config;
@@ -114,6 +117,16 @@ enum Command {
         #[command(subcommand)]
         command: batch::BatchCommand,
     },
+    /// Imports and shows what banks say of accounts
+    Statement {
+        #[command(subcommand)]
+        command: Box<statement::StatementCommand>,
+    },
+    /// Reconciles accounts with bank statements, works on what does not match, closes months
+    Reconcile {
+        #[command(subcommand)]
+        command: Box<reconcile::ReconcileCommand>,
+    },
     /// Simulates: compares scenarios, sweeps, samples, seeks goals, and keeps what was found
     Simulate {
         #[command(subcommand)]
@@ -169,6 +182,8 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Runs { command } => runs::run(command, connect().await?).await,
         Command::Fund { command } => fund::run(*command, connect().await?).await,
         Command::Batch { command } => batch::run(command, connect().await?).await,
+        Command::Statement { command } => statement::run(*command, connect().await?).await,
+        Command::Reconcile { command } => reconcile::run(*command, connect().await?).await,
         Command::Simulate { command } => simulate::run(*command, connect().await?).await,
     }
 }

@@ -1,7 +1,7 @@
 //! What commands print, where to, and how they fail.
 
 use crate::domain::error::Error;
-use crate::report::{Format, Table, render};
+use crate::report::{Format, Table, render_all};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,12 +22,17 @@ pub(super) struct OutputArguments {
 impl OutputArguments {
     /// Writes a table.
     pub(super) fn write(&self, table: &Table) -> Result<(), Failure> {
+        self.write_all(std::slice::from_ref(table))
+    }
+
+    /// Writes tables that belong together.
+    pub(super) fn write_all(&self, tables: &[Table]) -> Result<(), Failure> {
         if self.format == Format::Xlsx && self.output.is_none() && std::io::stdout().is_terminal() {
             return Err(Failure::usage(
                 "an XLSX file does not fit a terminal: add --output FILE / XLSX 不能显示在终端,请加 --output FILE",
             ));
         }
-        let bytes = render(table, self.format)?;
+        let bytes = render_all(tables, self.format)?;
         match &self.output {
             Some(path) => std::fs::write(path, bytes).map_err(|error| Failure::file(path, &error)),
             None => raw(&bytes),
@@ -64,7 +69,7 @@ fn raw(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Why a command failed: lines for standard error, and the exit code.
 ///
-/// 1: it could not be done; 2: the arguments or the input are wrong.
+/// 1: it could not be done; 2: the arguments or the input are wrong; 3: done, and something is left to look at.
 #[derive(Debug)]
 pub(super) struct Failure {
     lines: Vec<String>,
@@ -85,6 +90,14 @@ impl Failure {
         Self {
             lines: vec![message],
             code: 1,
+        }
+    }
+
+    /// What was asked for was done and shown; only the exit code says how it turned out.
+    pub(super) const fn silent(code: u8) -> Self {
+        Self {
+            lines: Vec::new(),
+            code,
         }
     }
 

@@ -38,7 +38,8 @@ pub(super) async fn open(config: &Config) -> Result<App, Failure> {
     }
     let app = App::new(store)
         .with_debtors(config.payment.debtors()?)
-        .with_simulation_options(config.simulation.options());
+        .with_simulation_options(config.simulation.options())
+        .with_reconciliation_options(config.reconciliation.options());
     Ok(match config.privacy.vault()? {
         Some(vault) => app.with_vault(vault),
         None => app,

@@ -139,6 +139,11 @@ impl Faults {
         }
     }
 
+    /// Whether none was found so far.
+    pub fn is_empty(&self) -> bool {
+        self.violations.is_empty()
+    }
+
     /// Nothing found, or everything that was.
     pub fn finish(mut self) -> Result<(), Vec<Violation>> {
         if self.violations.is_empty() {

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod money;
 pub mod payer;
 pub mod payment;
+pub mod reconciliation;
 pub mod region;
 pub mod simulation;
 pub mod statistics;

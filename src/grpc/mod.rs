@@ -10,11 +10,14 @@ mod gate;
 mod ledger;
 mod page;
 mod policy;
+mod reconciliation;
 pub mod server;
 mod simulation;
 mod statistics;
 pub mod status;
 mod subsidy;
+mod upload;
+mod workers;
 
 pub use gate::{PRINCIPAL_KEY, encode_principal};
 

@@ -8,12 +8,15 @@ use super::pb::disbursement_service_server::DisbursementServiceServer;
 use super::pb::formula_service_server::FormulaServiceServer;
 use super::pb::ledger_service_server::LedgerServiceServer;
 use super::pb::policy_service_server::PolicyServiceServer;
+use super::pb::reconciliation_service_server::ReconciliationServiceServer;
 use super::pb::simulation_service_server::SimulationServiceServer;
 use super::pb::statistics_service_server::StatisticsServiceServer;
 use super::pb::subsidy_service_server::SubsidyServiceServer;
 use super::status::with_details;
+use super::workers::Worker;
 use super::{
-    DESCRIPTORS, allocation, disbursement, formula, ledger, policy, simulation, statistics, subsidy,
+    DESCRIPTORS, allocation, disbursement, formula, ledger, policy, reconciliation, simulation, statistics,
+    subsidy,
 };
 use crate::app::App;
 use crate::domain::error::Error;
@@ -77,7 +80,9 @@ pub async fn serve(
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1alpha()
         .map_err(Error::internal)?;
-    let routes = routes(&app, &gate, &limits)
+    let worker = Worker::default();
+    worker.start(&app, &gate);
+    let routes = routes(&app, &gate, &limits, worker)
         .add_service(health)
         .add_service(reflection_v1)
         .add_service(reflection_v1alpha);
@@ -125,7 +130,7 @@ pub async fn serve(
     result
 }
 
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 10] = [
     "",
     "incentivefund.v1.StatisticsService",
     "incentivefund.v1.FormulaService",
@@ -135,9 +140,10 @@ const SERVICES: [&str; 9] = [
     "incentivefund.v1.DisbursementService",
     "incentivefund.v1.LedgerService",
     "incentivefund.v1.SimulationService",
+    "incentivefund.v1.ReconciliationService",
 ];
 
-fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
+fn routes(app: &App, gate: &Gate, limits: &Limits, worker: Worker) -> Routes {
     let bytes = limits.max_message_bytes;
     let statistics = statistics::Statistics {
         app: app.clone(),
@@ -171,6 +177,11 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
         app: app.clone(),
         gate: gate.clone(),
     };
+    let reconciliations = reconciliation::Reconciliations {
+        app: app.clone(),
+        gate: gate.clone(),
+        worker,
+    };
     Routes::new(
         StatisticsServiceServer::new(statistics)
             .max_decoding_message_size(bytes)
@@ -187,6 +198,11 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
             .max_encoding_message_size(usize::MAX),
     )
     .add_service(
+        ReconciliationServiceServer::new(reconciliations)
+            .max_decoding_message_size(bytes)
+            .max_encoding_message_size(usize::MAX),
+    )
+    .add_service(
         DisbursementServiceServer::new(disbursements)
             .max_decoding_message_size(bytes)
             .max_encoding_message_size(usize::MAX),
@@ -199,7 +215,8 @@ pub fn in_process(app: &App, limits: &Limits) -> Channel {
     let gate = Gate::new(limits.max_calls);
     let router = Server::builder()
         .layer(MapResponseLayer::new(with_details))
-        .add_routes(routes(app, &gate, limits));
+        // A worker begins with the first call that needs one.
+        .add_routes(routes(app, &gate, limits, Worker::default()));
     let (client, server) = tokio::io::duplex(PIPE_BYTES);
     tokio::spawn(async move {
         let incoming = tokio_stream::once(Ok::<_, std::io::Error>(server));

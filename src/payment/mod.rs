@@ -4,9 +4,10 @@
 //! [`results`] reads what they send back. `docs/PAYMENTS.md` describes the formats.
 
 pub mod bank_table;
+pub(crate) mod dates;
 pub mod pain001;
 pub mod results;
-mod xml;
+pub(crate) mod xml;
 
 #[cfg(test)]
 mod samples;

@@ -4,10 +4,12 @@
 //! bounded; every element must be of the message's namespace. No fault repeats a text of the file.
 
 use crate::domain::error::Violation;
+use crate::tabular::stream::{Pieces, violation};
 use quick_xml::Error;
 use quick_xml::NsReader;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::name::{Namespace, ResolveResult};
+use std::io::BufRead;
 
 /// Deepest nesting: more than twice that of the messages read here.
 const MAX_DEPTH: usize = 32;
@@ -15,25 +17,29 @@ const MAX_DEPTH: usize = 32;
 const MAX_TAG: usize = 4 << 10;
 /// Longest text of an element, in bytes.
 const MAX_TEXT: usize = 64 << 10;
+/// Longest piece that is read at once: a tag, a text between tags, a comment.
+const MAX_PIECE: usize = MAX_TAG + MAX_TEXT;
+/// The attribute that is read: the currency of an amount.
+const CURRENCY: &str = "Ccy";
 
 /// What comes next in a file.
-pub(super) enum Step<'x> {
-    /// An element begins; its path is [`Elements::path`].
-    Open(BytesStart<'x>),
+pub(crate) enum Step {
+    /// An element begins; its path is [`Elements::path`]. Its attribute `Ccy`, where it has one.
+    Open(Option<String>),
     /// The element at [`Elements::path`] ends; its text, where it has no children.
     Close(String),
 }
 
-/// The elements of a message.
-pub(super) struct Elements<'x> {
-    reader: NsReader<&'x [u8]>,
-    source: &'x str,
-    namespace: &'static str,
+/// The elements of a message. One tag or text at a time is in memory.
+pub(crate) struct Elements<R: BufRead> {
+    reader: NsReader<Pieces<R>>,
+    buffer: Vec<u8>,
+    /// The namespaces that a message may have.
+    namespaces: &'static [&'static str],
+    /// Which of them this one has.
+    namespace: Option<&'static str>,
     /// The element whose content may be of any namespace; it is passed over.
     open_content: &'static str,
-    /// How far lines were counted, and the line there.
-    counted: usize,
-    line: u32,
     /// `/Document/…` and where each name in it begins.
     path: String,
     starts: Vec<usize>,
@@ -43,18 +49,17 @@ pub(super) struct Elements<'x> {
     begun: bool,
 }
 
-impl<'x> Elements<'x> {
-    /// Begins to read a message of a namespace.
-    pub(super) fn new(source: &'x str, namespace: &'static str, open_content: &'static str) -> Self {
-        let mut reader = NsReader::from_str(source);
+impl<R: BufRead> Elements<R> {
+    /// Begins to read a message of one of these namespaces.
+    pub(crate) fn new(source: R, namespaces: &'static [&'static str], open_content: &'static str) -> Self {
+        let mut reader = NsReader::from_reader(Pieces::new(source, MAX_PIECE));
         reader.config_mut().expand_empty_elements = true;
         Self {
             reader,
-            source,
-            namespace,
+            buffer: Vec::new(),
+            namespaces,
+            namespace: None,
             open_content,
-            counted: 0,
-            line: 1,
             path: String::new(),
             starts: Vec::new(),
             closed: false,
@@ -64,33 +69,46 @@ impl<'x> Elements<'x> {
     }
 
     /// The path of the element that the last step opened or closed.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
+    /// The namespace of the message, once it has begun.
+    pub(crate) fn namespace(&self) -> Option<&'static str> {
+        self.namespace
+    }
+
     /// The line on which the last step's tag ends, counted from 1.
-    pub(super) fn line(&self) -> u32 {
-        self.line
+    pub(crate) fn line(&self) -> u32 {
+        u32::try_from(self.reader.get_ref().line_number()).unwrap_or(u32::MAX)
     }
 
     /// The next step; nothing at the end of a whole message.
-    pub(super) fn step(&mut self) -> Result<Option<Step<'x>>, Violation> {
+    pub(crate) fn step(&mut self) -> Result<Option<Step>, Violation> {
         if std::mem::take(&mut self.closed) {
             self.path.truncate(self.starts.pop().unwrap_or_default());
             self.text.clear();
         }
+        // Events borrow what they were read into.
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let step = self.next(&mut buffer);
+        self.buffer = buffer;
+        step
+    }
+
+    fn next(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Step>, Violation> {
         loop {
-            let event = self.reader.read_event();
-            self.count_lines();
-            match event.map_err(|error| self.malformed(&error))? {
+            match self.event(buffer)? {
                 Event::Start(start) => {
                     self.open(&start)?;
                     if start.local_name().as_ref() == self.open_content {
-                        self.pass_over()?;
+                        drop(start);
+                        self.pass_over(buffer)?;
                         self.closed = true;
                         return Ok(Some(Step::Close(String::new())));
                     }
-                    return Ok(Some(Step::Open(start)));
+                    let currency = start.try_get_attribute(CURRENCY).ok().flatten();
+                    return Ok(Some(Step::Open(currency.map(|found| found.value.to_string()))));
                 }
                 Event::End(_) => {
                     self.closed = true;
@@ -122,12 +140,23 @@ impl<'x> Elements<'x> {
         }
     }
 
-    /// A violation at the current line.
-    pub(super) fn fault(&self, found: &str, en: &str, zh: &str) -> Violation {
-        Violation::new(format!("line {}", self.line), found, en, zh)
+    /// The next event, within the limit of a piece.
+    fn event<'b>(&mut self, buffer: &'b mut Vec<u8>) -> Result<Event<'b>, Violation> {
+        buffer.clear();
+        self.reader.get_mut().renew();
+        match self.reader.read_event_into(buffer) {
+            Ok(event) => Ok(event),
+            Err(Error::Io(error)) => Err(violation(&error)),
+            Err(error) => Err(self.malformed(&error)),
+        }
     }
 
-    fn open(&mut self, start: &BytesStart<'x>) -> Result<(), Violation> {
+    /// A violation at the current line.
+    pub(crate) fn fault(&self, found: &str, en: &str, zh: &str) -> Violation {
+        Violation::new(format!("line {}", self.line()), found, en, zh)
+    }
+
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), Violation> {
         if self.starts.is_empty() && std::mem::replace(&mut self.begun, true) {
             return Err(self.fault("a second message", "one message", "一个报文"));
         }
@@ -146,14 +175,27 @@ impl<'x> Elements<'x> {
             ));
         }
         let (bound, local) = self.reader.resolver().resolve_element(start.name());
-        if bound != ResolveResult::Bound(Namespace(self.namespace)) {
+        let allowed = |name: &str| {
+            let mut allowed = self.namespaces.iter();
+            allowed.find(|allowed| **allowed == name && self.namespace.is_none_or(|this| this == name))
+        };
+        let found = match &bound {
+            ResolveResult::Bound(Namespace(name)) => allowed(name),
+            _ => None,
+        };
+        let Some(namespace) = found else {
             let found = match bound {
                 ResolveResult::Bound(Namespace(other)) => format!("the namespace {other}"),
                 _ => "no namespace".to_owned(),
             };
-            let wanted = format!("elements of {}", self.namespace);
-            return Err(self.fault(&found, &wanted, &format!("命名空间须为 {}", self.namespace)));
-        }
+            let names = match self.namespace {
+                Some(this) => this.to_owned(),
+                None => self.namespaces.join(" / "),
+            };
+            let wanted = format!("elements of {names}");
+            return Err(self.fault(&found, &wanted, &format!("命名空间须为 {names}")));
+        };
+        self.namespace = Some(namespace);
         self.starts.push(self.path.len());
         self.path.push('/');
         self.path.push_str(local.as_ref());
@@ -162,12 +204,10 @@ impl<'x> Elements<'x> {
     }
 
     /// Reads to the end of the element that was just opened.
-    fn pass_over(&mut self) -> Result<(), Violation> {
+    fn pass_over(&mut self, buffer: &mut Vec<u8>) -> Result<(), Violation> {
         let mut depth = 1_usize;
         while depth > 0 {
-            let event = self.reader.read_event();
-            self.count_lines();
-            match event.map_err(|error| self.malformed(&error))? {
+            match self.event(buffer)? {
                 Event::Start(_) => depth += 1,
                 Event::End(_) => depth -= 1,
                 Event::DocType(_) => {
@@ -260,17 +300,5 @@ impl<'x> Elements<'x> {
     /// The path, for errors: names of elements, not of a file that has something else in their place.
     fn place(&self) -> &str {
         if self.path.is_empty() { "/" } else { &self.path }
-    }
-
-    fn count_lines(&mut self) {
-        let end = usize::try_from(self.reader.buffer_position())
-            .unwrap_or(usize::MAX)
-            .clamp(self.counted, self.source.len());
-        let lines = self.source.as_bytes()[self.counted..end]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
-        self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
-        self.counted = end;
     }
 }

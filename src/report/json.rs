@@ -44,7 +44,33 @@ impl Serialize for Cell {
 
 pub(super) fn render(table: &Table) -> Result<Vec<u8>, Error> {
     let totals = totals(table);
-    let document = Document {
+    written(&document(table, totals.as_deref()))
+}
+
+#[derive(Serialize)]
+struct Documents<'t> {
+    tables: Vec<Document<'t>>,
+}
+
+/// Several tables in one document.
+pub(super) fn render_all(tables: &[Table]) -> Result<Vec<u8>, Error> {
+    let totals: Vec<_> = tables.iter().map(totals).collect();
+    let tables = tables.iter().zip(&totals);
+    written(&Documents {
+        tables: tables
+            .map(|(table, totals)| document(table, totals.as_deref()))
+            .collect(),
+    })
+}
+
+fn written(document: &impl Serialize) -> Result<Vec<u8>, Error> {
+    let mut bytes = serde_json::to_vec_pretty(document).map_err(Error::internal)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn document<'t>(table: &'t Table, totals: Option<&'t [Cell]>) -> Document<'t> {
+    Document {
         title: &table.title,
         unit: &table.unit,
         notes: &table.notes,
@@ -61,7 +87,7 @@ pub(super) fn render(table: &Table) -> Result<Vec<u8>, Error> {
             .iter()
             .map(|row| Object(table.columns.iter().zip(row).collect()))
             .collect(),
-        totals: totals.as_ref().map(|totals| {
+        totals: totals.map(|totals| {
             Object(
                 table
                     .columns
@@ -71,8 +97,5 @@ pub(super) fn render(table: &Table) -> Result<Vec<u8>, Error> {
                     .collect(),
             )
         }),
-    };
-    let mut bytes = serde_json::to_vec_pretty(&document).map_err(Error::internal)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    }
 }

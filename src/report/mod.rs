@@ -1,10 +1,12 @@
-//! Results as people and programs read them: one model of a table, four renderings; and reports of simulations.
+//! Results as people and programs read them: one model of a table, five renderings; and reports of simulations.
 //!
 //! A rendering depends on the table alone: the same table gives the same bytes at any time and place.
 
 mod csv;
 pub mod hledger;
+mod html;
 mod json;
+mod markup;
 pub mod rows;
 pub mod simulation;
 mod text;
@@ -116,6 +118,8 @@ pub enum Format {
     Csv,
     /// An Excel workbook ready to print
     Xlsx,
+    /// A page for a browser, which prints on A4
+    Html,
 }
 
 impl FromStr for Format {
@@ -127,11 +131,12 @@ impl FromStr for Format {
             "json" => Ok(Self::Json),
             "csv" => Ok(Self::Csv),
             "xlsx" => Ok(Self::Xlsx),
+            "html" => Ok(Self::Html),
             _ => Err(Violation::new(
                 "format",
                 text,
-                "one of table, json, csv, xlsx",
-                "下列之一:table、json、csv、xlsx",
+                "one of table, json, csv, xlsx, html",
+                "下列之一:table、json、csv、xlsx、html",
             )),
         }
     }
@@ -147,7 +152,38 @@ pub fn render(table: &Table, format: Format) -> Result<Vec<u8>, Error> {
         Format::Table => Ok(text::render(table)),
         Format::Json => json::render(table),
         Format::Csv => csv::render(table),
-        Format::Xlsx => xlsx::render(table),
+        Format::Xlsx => xlsx::render(std::slice::from_ref(table)),
+        Format::Html => Ok(html::render(std::slice::from_ref(table))),
+    }
+}
+
+/// Renders tables that belong together: as one text, one page, one workbook with a sheet for each, one document.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for CSV, which holds one table.
+pub fn render_all(tables: &[Table], format: Format) -> Result<Vec<u8>, Error> {
+    if let [table] = tables {
+        return render(table, format);
+    }
+    for table in tables {
+        check(table)?;
+    }
+    match format {
+        Format::Table => {
+            let texts: Vec<Vec<u8>> = tables.iter().map(text::render).collect();
+            Ok(texts.join(&b'\n'))
+        }
+        Format::Json => json::render_all(tables),
+        Format::Csv => Err(Violation::new(
+            "format",
+            "csv",
+            "csv for one table at a time; table, json, xlsx or html for several",
+            "csv 只能含一张表;多张表请用 table、json、xlsx 或 html",
+        )
+        .into()),
+        Format::Xlsx => xlsx::render(tables),
+        Format::Html => Ok(html::render(tables)),
     }
 }
 

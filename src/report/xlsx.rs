@@ -27,38 +27,54 @@ const LINE_HEIGHT: u32 = 15;
 const MAX_SHEET_NAME: usize = 31;
 const A4: u8 = 9;
 
-pub(super) fn render(table: &Table) -> Result<Vec<u8>, Error> {
-    for (what, found, limit) in [
-        (
-            "rows of a worksheet",
-            table.rows.len() + table.notes.len() + FIRST_ROW as usize + 1,
-            MAX_ROWS,
-        ),
-        ("columns of a worksheet", table.columns.len(), MAX_COLUMNS),
-    ] {
-        if found > limit {
-            return Err(Error::TooLarge {
-                what,
-                found: found as u64,
-                limit: limit as u64,
-            });
+/// A workbook with one sheet for each table.
+pub(super) fn render(tables: &[Table]) -> Result<Vec<u8>, Error> {
+    for table in tables {
+        for (what, found, limit) in [
+            (
+                "rows of a worksheet",
+                table.rows.len() + table.notes.len() + FIRST_ROW as usize + 1,
+                MAX_ROWS,
+            ),
+            ("columns of a worksheet", table.columns.len(), MAX_COLUMNS),
+        ] {
+            if found > limit {
+                return Err(Error::TooLarge {
+                    what,
+                    found: found as u64,
+                    limit: limit as u64,
+                });
+            }
         }
     }
-    write(table).map_err(Error::internal)
+    write(tables).map_err(Error::internal)
 }
 
-fn write(table: &Table) -> Result<Vec<u8>, XlsxError> {
+fn write(tables: &[Table]) -> Result<Vec<u8>, XlsxError> {
     let mut workbook = Workbook::new();
-    // Nothing but the table may decide the bytes, so the time of making is a fixed one.
+    // Nothing but the tables may decide the bytes, so the time of making is a fixed one.
     let made = ExcelDateTime::from_ymd(2000, 1, 1)?;
-    workbook.set_properties(
-        &DocProperties::new()
-            .set_title(&table.title)
-            .set_creation_datetime(&made),
-    );
-    let sheet = workbook.add_worksheet();
-    sheet.set_name(sheet_name(&table.title))?;
+    let title = tables
+        .first()
+        .map(|table| table.title.as_str())
+        .unwrap_or_default();
+    workbook.set_properties(&DocProperties::new().set_title(title).set_creation_datetime(&made));
+    let mut names: Vec<String> = Vec::with_capacity(tables.len());
+    for (number, table) in (1..).zip(tables) {
+        let mut name = sheet_name(&table.title);
+        // Excel tells names apart by more than their case.
+        if names.iter().any(|taken| taken.eq_ignore_ascii_case(&name)) {
+            name = format!("Sheet{number}");
+        }
+        let sheet = workbook.add_worksheet();
+        sheet.set_name(&name)?;
+        write_sheet(sheet, table)?;
+        names.push(name);
+    }
+    workbook.save_to_buffer()
+}
 
+fn write_sheet(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
     let totals = totals(table);
     let widths = widths(table, totals.as_deref());
     let last = u16::try_from(table.columns.len() - 1).unwrap_or(u16::MAX);
@@ -120,7 +136,7 @@ fn write(table: &Table) -> Result<Vec<u8>, XlsxError> {
         .set_landscape()
         .set_print_fit_to_pages(1, 0);
     sheet.set_footer("&C第 &P 页 共 &N 页");
-    workbook.save_to_buffer()
+    Ok(())
 }
 
 /// The totals as formulas over the rows above, each with the exact sum as its result.

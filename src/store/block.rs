@@ -236,6 +236,16 @@ impl Tx {
         self.db.query_all_raw(statement).await.map_err(failed)
     }
 
+    /// Executes a statement that has no parameters, and says how many rows it changed.
+    pub(super) async fn execute(&self, statement: &str) -> Result<u64, Error> {
+        let done = self
+            .writing()?
+            .execute_unprepared(statement)
+            .await
+            .map_err(failed)?;
+        Ok(done.rows_affected())
+    }
+
     /// Queries with a statement that has no parameters.
     pub(super) async fn query(&self, statement: &str) -> Result<Vec<QueryResult>, Error> {
         let statement = Statement::from_string(self.db.get_database_backend(), statement);

@@ -7,6 +7,7 @@ mod block;
 mod catalog;
 mod claims;
 mod convert;
+mod copy;
 mod data_sets;
 mod entity;
 mod error;
@@ -17,6 +18,7 @@ mod observations;
 mod options;
 mod payments;
 mod policies;
+pub mod reconciliation;
 mod requests;
 mod retry;
 mod runs;
@@ -185,6 +187,29 @@ impl Store {
             db,
             mode: self.write_mode(None),
         })
+    }
+
+    /// Begins to work on many rows by sets. What must not come together is kept apart by a row that the worker locks
+    /// first; the database watching for conflicts on a million rows would only cost.
+    pub async fn begin_bulk(&self) -> Result<Tx, Error> {
+        if self.db.get_database_backend() != DbBackend::Postgres {
+            return self.begin_write().await;
+        }
+        let options = TransactionOptions {
+            isolation_level: Some(IsolationLevel::ReadCommitted),
+            access_mode: Some(AccessMode::ReadWrite),
+            sqlite_transaction_mode: None,
+        };
+        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        Ok(Tx {
+            db,
+            mode: self.write_mode(None),
+        })
+    }
+
+    /// Whether a writer has the whole database to itself.
+    pub fn has_one_writer(&self) -> bool {
+        self.writer.is_some()
     }
 
     /// Closes every connection; waits for those in use.

@@ -4,7 +4,7 @@ use super::Tx;
 use super::block::{Block, get, get_money, get_number, int, number, text};
 use super::claims::{signed, to_fund, to_programme, to_signed};
 use super::convert::{count, signature, stored};
-use crate::app::records::BatchFilter;
+use crate::app::records::{BatchFilter, NewPayment};
 use crate::app::vault::Sealed;
 use crate::domain::allocation::FundId;
 use crate::domain::claim::ClaimId;
@@ -191,7 +191,7 @@ impl Tx {
     /// # Errors
     ///
     /// [`Error::Conflict`] where a reference, or a part's attempt, has a payment.
-    pub async fn insert_payments(&self, payments: &[(Payment, Sealed)]) -> Result<(), Error> {
+    pub async fn insert_payments(&self, payments: &[NewPayment]) -> Result<(), Error> {
         let mut block = Block::new([
             "fund",
             "batch#",
@@ -209,8 +209,12 @@ impl Tx {
             "concluded_at#",
             "sealed",
             "sealing_key",
+            "region",
+            "payee_hash",
+            "payee_hash_key",
         ]);
-        for (payment, sealed) in payments {
+        for new in payments {
+            let (payment, sealed) = (&new.payment, &new.payee);
             let (concluded_by, concluded_at) = signed(payment.concluded.as_ref());
             block.row([
                 text(payment.claim.fund.as_str()),
@@ -229,6 +233,9 @@ impl Tx {
                 int(concluded_at),
                 text(&sealed.text),
                 text(&sealed.key),
+                text(new.region.as_str()),
+                text(&new.account.hash),
+                text(&new.account.key),
             ]);
         }
         self.insert_block("payment", block).await

@@ -27,7 +27,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Violation> {
 
 /// Whether a file that is not valid UTF-8 was meant to be: it has more Chinese characters than faults.
 /// In GBK nearly every character is a fault.
-fn is_damaged_utf8(bytes: &[u8]) -> bool {
+pub(super) fn is_damaged_utf8(bytes: &[u8]) -> bool {
     let mut chinese = 0_usize;
     let mut faults = 0_usize;
     for chunk in bytes.utf8_chunks() {
@@ -79,8 +79,13 @@ fn strict(encoding: &'static Encoding, bytes: &[u8]) -> Result<String, Violation
 fn unreadable(before: &str, byte: u8) -> Violation {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    unreadable_byte(&format!("line {line}, column {column}"), byte)
+}
+
+/// A byte that has no meaning.
+pub(super) fn unreadable_byte(field: &str, byte: u8) -> Violation {
     Violation::new(
-        format!("line {line}, column {column}"),
+        field,
         format!("byte 0x{byte:02X}"),
         "text in UTF-8, UTF-16 with a byte order mark, or GB18030 (GBK)",
         "UTF-8、带 BOM 的 UTF-16 或 GB18030(GBK)编码的文本",

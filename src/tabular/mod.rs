@@ -13,6 +13,7 @@ pub(crate) mod number;
 mod payments;
 mod quota;
 mod rows;
+pub(crate) mod stream;
 mod xlsx;
 
 pub use claims::{ClaimRow, claim_rows};
@@ -23,6 +24,7 @@ pub use rows::{indicators, observation_rows, regions};
 use crate::domain::error::{Faults, Violation};
 use layout::Layout;
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// Most bytes in a file.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -101,11 +103,31 @@ fn check_size(bytes: &[u8]) -> Result<(), Violation> {
 type Row = (u32, Vec<String>);
 
 /// A cell whose content cannot stand for text; what is wrong is told once the column's heading is known.
-struct CellFault {
-    line: u32,
-    column: usize,
-    found: String,
-    allowed: (&'static str, &'static str),
+pub(crate) struct CellFault {
+    pub(crate) line: u32,
+    pub(crate) column: usize,
+    pub(crate) found: String,
+    pub(crate) allowed: (&'static str, &'static str),
+}
+
+/// The first visible worksheet of a workbook.
+pub(crate) struct Workbook {
+    /// The rows that are not empty, with their lines.
+    pub(crate) rows: Vec<(u32, Vec<String>)>,
+    /// Cells that cannot be read as text.
+    pub(crate) faults: Vec<CellFault>,
+    /// Line, counted from 1, and column, counted from 0, of every formula.
+    pub(crate) formulas: HashSet<(u32, usize)>,
+}
+
+/// Reads a workbook whose meaning the caller knows, of at most `most_cells` cells.
+pub(crate) fn workbook(bytes: &[u8], most_cells: usize) -> Result<Workbook, Vec<Violation>> {
+    check_size(bytes).map_err(|violation| vec![violation])?;
+    let budget = Budget {
+        most_cells,
+        ..Budget::default()
+    };
+    xlsx::workbook(bytes, budget)
 }
 
 /// How long a row may be.
@@ -208,11 +230,22 @@ fn assemble(
 }
 
 /// Counts what is read, so that a small file cannot fill the memory.
-#[derive(Default)]
 struct Budget {
+    most_cells: usize,
     rows: usize,
     cells: usize,
     text_bytes: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            most_cells: MAX_CELLS,
+            rows: 0,
+            cells: 0,
+            text_bytes: 0,
+        }
+    }
 }
 
 impl Budget {
@@ -250,8 +283,8 @@ impl Budget {
         if self.rows > MAX_ROWS {
             return Err(over("rows", "行", MAX_ROWS));
         }
-        if self.cells > MAX_CELLS {
-            return Err(over("cells", "个单元格", MAX_CELLS));
+        if self.cells > self.most_cells {
+            return Err(over("cells", "个单元格", self.most_cells));
         }
         if self.text_bytes > MAX_TEXT_BYTES {
             return Err(over("bytes of text", "字节文本", MAX_TEXT_BYTES));
@@ -281,7 +314,7 @@ fn is_blank(cells: &[String]) -> bool {
 }
 
 /// The letters that a spreadsheet shows above a column.
-fn letters(column: usize) -> String {
+pub(crate) fn letters(column: usize) -> String {
     let mut rest = column + 1;
     let mut reversed = Vec::new();
     while rest > 0 {

@@ -4,9 +4,10 @@
 //! read differently (lost digits, percentages, hidden thousands) the cell is refused rather than guessed.
 
 use super::archive::{self, Refusal};
-use super::{Budget, CellFault, MAX_COLUMNS, Row, file_violation, is_blank, letters, number};
+use super::{Budget, CellFault, MAX_COLUMNS, Row, Workbook, file_violation, is_blank, letters, number};
 use crate::domain::error::Violation;
 use calamine::{DataRef, ExcelDateTime, Reader, SheetType, SheetVisible, Xlsx, XlsxError};
+use std::collections::HashSet;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -15,6 +16,24 @@ const MAX_FAULTS: usize = 10_000;
 
 /// The rows that are not empty, and the cells that cannot be read as text.
 pub(super) fn rows(bytes: &[u8]) -> Result<(Vec<Row>, Vec<CellFault>), Vec<Violation>> {
+    weigh(bytes)?;
+    guarded(|| read(bytes, Budget::default()))
+}
+
+/// The same within a budget, and where there are formulas: line and column, as in [`CellFault`].
+pub(super) fn workbook(bytes: &[u8], budget: Budget) -> Result<Workbook, Vec<Violation>> {
+    weigh(bytes)?;
+    guarded(|| {
+        let (rows, faults) = read(bytes, budget)?;
+        Ok(Workbook {
+            rows,
+            faults,
+            formulas: formulas(bytes)?,
+        })
+    })
+}
+
+fn weigh(bytes: &[u8]) -> Result<(), Vec<Violation>> {
     archive::weigh(bytes).map_err(|refusal| {
         vec![match refusal {
             Refusal::Unreadable(detail) => unreadable(&detail),
@@ -24,10 +43,12 @@ pub(super) fn rows(bytes: &[u8]) -> Result<(Vec<Row>, Vec<CellFault>), Vec<Viola
                 "解压后至多 512 MiB,其中文本至多 128 MiB、样式至多 8 MiB 的工作簿",
             ),
         }]
-    })?;
-    // The reader is known to panic on some malformed cells; a file must not take the caller down.
-    catch_unwind(AssertUnwindSafe(|| read(bytes)))
-        .unwrap_or_else(|_| Err(vec![unreadable("malformed cells")]))
+    })
+}
+
+/// The reader is known to panic on some malformed cells; a file must not take the caller down.
+fn guarded<T>(read: impl FnOnce() -> Result<T, Vec<Violation>>) -> Result<T, Vec<Violation>> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(vec![unreadable("malformed cells")]))
 }
 
 /// A file that is no workbook.
@@ -39,14 +60,32 @@ fn broken(error: XlsxError) -> Vec<Violation> {
     vec![unreadable(&error.to_string())]
 }
 
-fn read(bytes: &[u8]) -> Result<(Vec<Row>, Vec<CellFault>), Vec<Violation>> {
-    let mut workbook = Xlsx::new(Cursor::new(bytes)).map_err(broken)?;
-    let sheet = workbook
+/// The first visible worksheet.
+fn first_sheet(workbook: &Xlsx<Cursor<&[u8]>>) -> Result<String, Vec<Violation>> {
+    workbook
         .sheets_metadata()
         .iter()
         .find(|sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible)
         .map(|sheet| sheet.name.clone())
-        .ok_or_else(|| vec![unreadable("no visible worksheet")])?;
+        .ok_or_else(|| vec![unreadable("no visible worksheet")])
+}
+
+fn formulas(bytes: &[u8]) -> Result<HashSet<(u32, usize)>, Vec<Violation>> {
+    let mut workbook = Xlsx::new(Cursor::new(bytes)).map_err(broken)?;
+    let sheet = first_sheet(&workbook)?;
+    let mut cells = workbook.worksheet_cells_reader(&sheet).map_err(broken)?;
+    let mut formulas = HashSet::new();
+    while let Some(cell) = cells.next_cell_with_formula_metadata().map_err(broken)? {
+        if cell.formula.is_some() {
+            formulas.insert((cell.pos.0.saturating_add(1), cell.pos.1 as usize));
+        }
+    }
+    Ok(formulas)
+}
+
+fn read(bytes: &[u8], mut budget: Budget) -> Result<(Vec<Row>, Vec<CellFault>), Vec<Violation>> {
+    let mut workbook = Xlsx::new(Cursor::new(bytes)).map_err(broken)?;
+    let sheet = first_sheet(&workbook)?;
     let mut cells = workbook.worksheet_cells_reader(&sheet).map_err(broken)?;
     let scaled: Vec<bool> = cells
         .styles()
@@ -61,7 +100,6 @@ fn read(bytes: &[u8]) -> Result<(Vec<Row>, Vec<CellFault>), Vec<Violation>> {
 
     let mut rows: Vec<Row> = Vec::new();
     let mut faults = Vec::new();
-    let mut budget = Budget::default();
     let mut row: Row = (0, Vec::new());
     while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(broken)? {
         let (line, column) = cell.get_position();

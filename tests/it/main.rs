@@ -25,6 +25,7 @@ mod payment_files;
 mod properties;
 mod published;
 mod python;
+mod reconciliation;
 mod reference;
 mod report_page;
 mod scenarios;

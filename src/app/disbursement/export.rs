@@ -175,7 +175,7 @@ fn order_id(ordinal: u64, batch: u64, payer: Payer, region: Option<&RegionCode>)
 }
 
 /// The fund's ordinal and the batch that an order's identification names; `None` for another's.
-pub(super) fn parse_order_id(id: &str) -> Option<(u64, u64)> {
+pub(in crate::app) fn parse_order_id(id: &str) -> Option<(u64, u64)> {
     let (ordinal, rest) = id.strip_prefix('F')?.split_once('B')?;
     let (batch, _) = rest.split_once(['C', 'Q'])?;
     Some((ordinal.parse().ok()?, batch.parse().ok()?))

@@ -16,9 +16,10 @@ mod results;
 mod words;
 
 pub use collect::CreateBatch;
+pub(super) use export::parse_order_id;
 pub use export::{BankFile, FileFormat};
 pub use lines::{BatchDetail, BatchLine, LineTotal};
-pub(super) use release::reseal_payees;
+pub(super) use release::{open_payee, payee_lookup, reseal_payees};
 pub use results::{ImportedResults, ResultRow, ResultScope, RowOutcome};
 
 use super::books::OpenBooks;

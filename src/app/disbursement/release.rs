@@ -7,10 +7,12 @@ use crate::app::books::OpenBooks;
 use crate::app::books::Told;
 use crate::app::claims;
 use crate::app::desk::{no_claim, told};
-use crate::app::vault::{Sealed, Vault};
+use crate::app::reconciliation::ACCOUNT_KIND;
+use crate::app::records::NewPayment;
+use crate::app::vault::{Lookup, Sealed, Vault};
 use crate::domain::allocation::{FundId, Signature};
 use crate::domain::claim::{Claim, ClaimId, Part, PartState, Payee};
-use crate::domain::disbursement::{Batch, Payment};
+use crate::domain::disbursement::Batch;
 use crate::domain::error::Error;
 use crate::domain::ledger::Account;
 use crate::domain::payment::{Origin, Reference};
@@ -41,16 +43,16 @@ pub(super) async fn instruct(
         .map(|(id, material)| (id, material.sealed))
         .collect();
     let open = books.fund(fund)?;
-    let mut payments: Vec<(Payment, Sealed)> = Vec::new();
+    let mut payments: Vec<NewPayment> = Vec::new();
     let mut rows = Vec::with_capacity(claims.len());
     let note = format!("batch {}", batch.number);
     for claim in &mut claims {
         let stored = claim.version;
         let postings = claim.instruct()?;
         let personal = sealed.remove(&claim.id).ok_or_else(|| no_claim(&claim.id))?;
-        let payee = Zeroizing::new(
-            serde_json::to_vec(&claims::open(vault, &claim.id, &personal)?.payee).map_err(Error::internal)?,
-        );
+        let personal = claims::open(vault, &claim.id, &personal)?;
+        let payee = Zeroizing::new(serde_json::to_vec(&personal.payee).map_err(Error::internal)?);
+        let account = payee_lookup(vault, &personal.payee)?;
         for part in claim
             .parts
             .iter()
@@ -59,8 +61,12 @@ pub(super) async fn instruct(
             let reference = reference(open.head.ordinal, claim, part)?;
             let line = payments.len() as u64 + 1;
             let payee = vault.seal(&payee_name(reference.as_str()), &payee)?;
-            let payment = payment(batch, line, claim, part, part.attempts, reference.to_string());
-            payments.push((payment, payee));
+            payments.push(NewPayment {
+                payment: payment(batch, line, claim, part, part.attempts, reference.to_string()),
+                region: claim.region.clone(),
+                payee,
+                account: account.clone(),
+            });
         }
         let moved = total(postings.iter().map(|posting| posting.amount))?;
         open.post(postings, signed)?;
@@ -71,7 +77,7 @@ pub(super) async fn instruct(
         open.tell(told, signed);
         rows.push((&*claim, stored));
     }
-    let amount = total(payments.iter().map(|(payment, _)| payment.amount))?;
+    let amount = total(payments.iter().map(|new| new.payment.amount))?;
     if (payments.len() as u64, amount) != (batch.lines, batch.amount) {
         return Err(Error::internal(format!(
             "{} has other lines than it was frozen with",
@@ -98,13 +104,21 @@ fn reference(ordinal: u64, claim: &Claim, part: &Part) -> Result<Reference, Erro
     })?)
 }
 
+/// By which a line of a statement without a reference is known to go to the payee.
+pub(in crate::app) fn payee_lookup(vault: &Vault, payee: &Payee) -> Result<Lookup, Error> {
+    let account: String = payee.account.chars().filter(char::is_ascii_digit).collect();
+    let lookups = vault.lookups(ACCOUNT_KIND, &account);
+    let lookup = lookups.into_iter().next();
+    lookup.ok_or_else(|| Error::internal("a vault without a key"))
+}
+
 /// What a payee is sealed for.
 fn payee_name(reference: &str) -> String {
     format!("payments/{reference}/payee")
 }
 
 /// The payee of a payment, as it was sent to the bank.
-pub(super) fn open_payee(vault: &Vault, reference: &str, sealed: &Sealed) -> Result<Payee, Error> {
+pub(in crate::app) fn open_payee(vault: &Vault, reference: &str, sealed: &Sealed) -> Result<Payee, Error> {
     let name = payee_name(reference);
     let plain = vault.open(&name, sealed)?;
     serde_json::from_slice(&plain)

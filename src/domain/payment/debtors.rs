@@ -32,6 +32,12 @@ impl Debtors {
         }
     }
 
+    /// All of them, in the order of the configuration.
+    pub fn all(&self) -> impl Iterator<Item = (Payer, Option<&RegionCode>, &Debtor)> {
+        let accounts = self.0.iter();
+        accounts.map(|(payer, region, debtor)| (*payer, region.as_ref(), debtor))
+    }
+
     /// The account that pays a payer's part in a region, and whether it is the region's own.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ pub mod ledger;
 mod mirror;
 pub mod names;
 pub mod policy;
+pub mod reconciliation;
 pub mod simulation;
 pub mod statistics;
 

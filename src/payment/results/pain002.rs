@@ -6,12 +6,10 @@ use super::{Gathered, MAX_CODE, MAX_REASON, MAX_TRANSACTION, amount, text};
 use crate::domain::error::Violation;
 use crate::domain::money::Money;
 use crate::domain::payment::{BankResults, Outcome, PaymentResult};
+use crate::payment::dates::day;
 use crate::payment::xml::{Elements, Step};
 use crate::tabular;
-use quick_xml::events::BytesStart;
 use std::collections::HashSet;
-use time::format_description::well_known::{Iso8601, Rfc3339};
-use time::{Date, OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
 /// The namespace of the message.
 pub const NAMESPACE: &str = "urn:iso:std:iso:20022:tech:xsd:pain.002.001.10";
@@ -42,7 +40,6 @@ const ORDER: &str = "pain.001.001.";
 /// Longest identification, in characters: `Max35Text`.
 const MAX_ID: usize = 35;
 const CURRENCY: &str = "CNY";
-const CHINA_HOURS: i8 = 8;
 
 /// Whether a file begins as XML does.
 pub(super) fn is_xml(bytes: &[u8]) -> bool {
@@ -57,11 +54,11 @@ pub(super) fn is_xml(bytes: &[u8]) -> bool {
 /// Reads a report.
 pub(super) fn read(bytes: &[u8]) -> Result<BankResults, Vec<Violation>> {
     let source = tabular::text(bytes).map_err(|violation| vec![violation])?;
-    let mut elements = Elements::new(&source, NAMESPACE, "SplmtryData");
+    let mut elements = Elements::new(source.as_bytes(), &[NAMESPACE], "SplmtryData");
     let mut report = Report::default();
     loop {
         match elements.step() {
-            Ok(Some(Step::Open(start))) => report.open(&elements, &start),
+            Ok(Some(Step::Open(currency))) => report.open(&elements, currency),
             Ok(Some(Step::Close(text))) => report.close(&elements, text),
             Ok(None) => return report.finish(),
             Err(violation) => {
@@ -119,7 +116,7 @@ struct Report {
 }
 
 impl Report {
-    fn open(&mut self, elements: &Elements<'_>, start: &BytesStart<'_>) {
+    fn open(&mut self, elements: &Elements<&[u8]>, currency: Option<String>) {
         let line = elements.line();
         let begun = || Said {
             line,
@@ -130,14 +127,13 @@ impl Report {
             BLOCK => self.block = begun(),
             PAYMENT => self.payment = begun(),
             path if path.strip_prefix(PAYMENT) == Some("/OrgnlTxRef/Amt/InstdAmt") => {
-                let currency = start.try_get_attribute("Ccy").ok().flatten();
-                self.payment.currency = currency.map(|attribute| attribute.value.to_string());
+                self.payment.currency = currency;
             }
             _ => {}
         }
     }
 
-    fn close(&mut self, elements: &Elements<'_>, text: String) {
+    fn close(&mut self, elements: &Elements<&[u8]>, text: String) {
         let (path, line) = (elements.path(), elements.line());
         match path {
             GROUP => self.end_group(),
@@ -269,7 +265,7 @@ impl Report {
         let faults = &mut self.gathered.faults;
         match known.map(|(meaning, _)| *meaning) {
             Some("settled") => {
-                let (name, day) = [
+                let (name, settled) = [
                     ("IntrBkSttlmDt", &said.settled),
                     ("AccptncDtTm", &said.accepted),
                     ("GrpHdr/CreDtTm", &self.created),
@@ -277,7 +273,7 @@ impl Report {
                 .into_iter()
                 .find_map(|(name, day)| Some((name, day.as_deref()?)))
                 .unwrap_or(("GrpHdr/CreDtTm", ""));
-                let on = faults.keep(date(field(name), day));
+                let on = faults.keep(day(field(name), settled));
                 let number = said.at_bank.as_ref().or(said.in_clearing.as_ref());
                 let number = number.map_or("", String::as_str);
                 let transaction = faults.keep(text(field("AcctSvcrRef"), number, MAX_TRANSACTION));
@@ -375,30 +371,4 @@ fn again(line: u32, name: &str, what: &str) -> Violation {
         "each once",
         "不得重复",
     )
-}
-
-/// The day of an `ISODate` or `ISODateTime`, in China where the time says its zone.
-fn date(field: String, text: &str) -> Result<Date, Violation> {
-    let day = if text.contains('T') {
-        OffsetDateTime::parse(text, &Rfc3339)
-            .ok()
-            .zip(UtcOffset::from_hms(CHINA_HOURS, 0, 0).ok())
-            .map(|(time, zone)| time.to_offset(zone).date())
-            .or_else(|| {
-                PrimitiveDateTime::parse(text, &Iso8601::PARSING)
-                    .ok()
-                    .map(PrimitiveDateTime::date)
-            })
-    } else {
-        let plain = text.get(..10).filter(|_| matches!(text.len(), 10 | 11 | 16));
-        plain.and_then(|day| Date::parse(day, &Iso8601::DATE).ok())
-    };
-    day.ok_or_else(|| {
-        Violation::new(
-            field,
-            text,
-            "a date or time of ISO 8601, such as 2025-06-13",
-            "ISO 8601 日期或时间,如 2025-06-13",
-        )
-    })
 }

@@ -9,7 +9,6 @@
 
 mod chart;
 mod figures;
-mod markup;
 mod measure;
 mod model;
 mod page;

@@ -15,7 +15,7 @@ pub(super) use lorenz::lorenz;
 pub(super) use matrix::matrix;
 pub(super) use spread::{Deviation, spreads};
 
-use super::markup::Markup;
+use crate::report::markup::Markup;
 
 /// The width of every chart: that of the printed part of an A4 page, 180 mm.
 pub(super) const WIDTH: i64 = 6800;

@@ -4,9 +4,9 @@ use super::sections::{CHARTED, COLUMNS, Figure, Writer, difference};
 use super::tables::{Cell, Table};
 use crate::domain::error::Bilingual;
 use crate::domain::money::Money;
+use crate::report::markup::Markup;
 use crate::report::simulation::chart::{self};
 use crate::report::simulation::figures;
-use crate::report::simulation::markup::Markup;
 use crate::report::simulation::{
     AxisValue, Language, Measure, Outcome, RegionLine, ScenarioSection, SweepAxis, SweepSection,
 };

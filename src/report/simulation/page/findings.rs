@@ -2,9 +2,9 @@
 
 use super::sections::{COLUMNS, Figure, Writer};
 use super::tables::{Cell, Table};
+use crate::report::markup::Markup;
 use crate::report::simulation::chart::{self};
 use crate::report::simulation::figures;
-use crate::report::simulation::markup::Markup;
 use crate::report::simulation::{FairnessSection, Language, Measure, RankChange, Source};
 
 impl Writer<'_> {

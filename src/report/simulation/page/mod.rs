@@ -6,8 +6,8 @@ mod sections;
 mod tables;
 mod uncertainty;
 
-use super::markup::Markup;
 use super::{Language, SimulationReport};
+use crate::report::markup::Markup;
 
 const STYLE: &str = include_str!("style.css");
 

@@ -4,9 +4,9 @@
 use super::tables::Cell;
 use crate::domain::error::Bilingual;
 use crate::domain::money::Money;
+use crate::report::markup::Markup;
 use crate::report::simulation::chart::Parts;
 use crate::report::simulation::figures;
-use crate::report::simulation::markup::Markup;
 use crate::report::simulation::{Language, RegionLine, SimulationReport};
 
 /// Most rows of a chart: of more regions, those are drawn that matter most. Tables have them all.

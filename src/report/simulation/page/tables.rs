@@ -1,6 +1,6 @@
 //! Tables of the page.
 
-use crate::report::simulation::markup::Markup;
+use crate::report::markup::Markup;
 use crate::report::simulation::measure::width;
 use std::ops::Range;
 

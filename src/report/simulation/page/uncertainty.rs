@@ -2,9 +2,9 @@
 
 use super::sections::{CHARTED, Figure, Writer};
 use super::tables::{Cell, Table};
+use crate::report::markup::Markup;
 use crate::report::simulation::chart::{self, Deviation};
 use crate::report::simulation::figures;
-use crate::report::simulation::markup::Markup;
 use crate::report::simulation::{Driver, DriverSection, Language, MonteCarloSection};
 
 impl Writer<'_> {

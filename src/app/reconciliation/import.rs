@@ -1,0 +1,574 @@
+//! A statement comes in: read, checked, sealed and written as it is read, and seen by nobody until all of it is there.
+//!
+//! The file is read by a thread of its own, which also checks, hashes and seals; what it has ready is written
+//! meanwhile. A file whose reading or checking fails leaves nothing behind; neither does a process that ends in the
+//! middle: the next import, or the next worker, removes what has not been heard of for a while.
+
+use super::records::{ImportedStatements, LineChunk, LinePersonal, NewLine, Statement};
+use crate::app::vault::Vault;
+use crate::app::{App, Mutation, check_request_id, clock};
+use crate::domain::allocation::Signature;
+use crate::domain::error::{Bilingual, Error, Violation};
+use crate::domain::money::Money;
+use crate::domain::reconciliation::{
+    AccountId, BankAccounts, Checker, Edge, HeadSoFar, StatementHead, StatementLine, masked, unknown_account,
+};
+use crate::domain::subsidy::{format_date, parse_date};
+use crate::statement::{Event, Reader};
+use crate::store::retrying;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// The events of a file, one by one, as [`App::import_statement`] takes them.
+pub struct Events(Reader);
+
+impl Events {
+    /// Those of a file that is being read.
+    pub fn of(reader: Reader) -> Self {
+        Self(reader)
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<Event, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map_err(Error::from).transpose()
+    }
+}
+
+/// A file that is to be imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportStatement {
+    /// The account that it must be of; none where any of ours will do.
+    pub account: Option<AccountId>,
+    /// The digest of the file's bytes, by which it is known again.
+    pub digest: String,
+    /// The format, as a word.
+    pub format: String,
+}
+
+/// Lines that are written together.
+const CHUNK: usize = 4_096;
+/// Lines whose personal parts are sealed together.
+const SEALED_TOGETHER: usize = 128;
+/// Chunks that wait to be written: reading goes on meanwhile, and no further ahead.
+const AHEAD: usize = 4;
+/// A writer that is not heard of for so long has broken off.
+const ABANDONED: Duration = Duration::from_secs(300);
+/// What the hashes of the other sides' accounts are of.
+pub(in crate::app) const ACCOUNT_KIND: &str = "bank-account";
+
+/// What the reading thread hands over.
+enum Piece {
+    Begin(AccountId),
+    Lines(LineChunk),
+    End(Box<StatementHead>),
+}
+
+/// A statement that is written and not visible yet.
+struct Written {
+    number: u64,
+    account: AccountId,
+    head: Option<StatementHead>,
+    lines: u64,
+}
+
+impl App {
+    /// Imports the statements of a file. `events` gives what the file holds, in order, and ends with the file or
+    /// with its faults; it is called on a thread of its own.
+    ///
+    /// The same file again is answered with the statements that it became, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with every fault of a file that cannot be read, does not add up, is of an account that
+    /// is not ours, or does not follow the account's last statement: nothing is kept of it.
+    pub async fn import_statement<E>(
+        &self,
+        mutation: &Mutation,
+        import: &ImportStatement,
+        events: E,
+    ) -> Result<ImportedStatements, Error>
+    where
+        E: Iterator<Item = Result<Event, Error>> + Send + 'static,
+    {
+        const METHOD: &str = "ImportStatement";
+        check_request_id(&mutation.request_id)?;
+        let vault = self.vault()?.clone();
+        if let Some(account) = &import.account {
+            self.bank_account(account)?;
+        }
+        let (answered, known) = {
+            let tx = self.store().begin_read().await?;
+            let answered = if mutation.request_id.is_empty() {
+                None
+            } else {
+                tx.request(mutation.caller.as_str(), &mutation.request_id).await?
+            };
+            (answered.is_some(), tx.statements_of_file(&import.digest).await?)
+        };
+        if answered || !known.is_empty() {
+            // Answered as before, or with the statements that the file became.
+            let known = &known;
+            return self
+                .mutate(mutation, METHOD, |tx| async move {
+                    let imported = ImportedStatements {
+                        statements: known.clone(),
+                        known: true,
+                    };
+                    Ok((tx, imported))
+                })
+                .await;
+        }
+        self.remove_abandoned().await?;
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let reading = Reading {
+            accounts: self.bank_accounts(),
+            wanted: import.account.clone(),
+            digest: import.digest.clone(),
+            vault: vault.clone(),
+            sender,
+        };
+        let reader = tokio::task::spawn_blocking(move || reading.read(events));
+        let written = self.write(import, &vault, receiver, mutation.validate_only).await;
+        let read = reader.await.map_err(Error::internal)?;
+        // Where writing fails, reading ends because nobody takes what it reads.
+        let outcome = match (read, written) {
+            (_, Err((fault, written))) | (Err(fault), Ok(written)) => Err((fault, written)),
+            (Ok(()), Ok(written)) => Ok(written),
+        };
+        let written = match outcome {
+            Ok(written) => written,
+            Err((fault, written)) => {
+                self.remove(&written).await;
+                return Err(fault);
+            }
+        };
+        let published = self.publish(mutation, METHOD, import, &written).await;
+        if published.as_ref().map_or(true, |imported| imported.known) {
+            self.remove(&written).await;
+        }
+        published
+    }
+
+    /// Writes what is read, as it comes; gives what is written, also where it fails.
+    async fn write(
+        &self,
+        import: &ImportStatement,
+        vault: &Vault,
+        mut pieces: mpsc::Receiver<Piece>,
+        validate_only: bool,
+    ) -> Result<Vec<Written>, (Error, Vec<Written>)> {
+        let mut written: Vec<Written> = Vec::new();
+        let mut extended = clock::now();
+        while let Some(piece) = pieces.recv().await {
+            let step = async {
+                match piece {
+                    Piece::Begin(account) => {
+                        let part = written.len() as u64 + 1;
+                        let number = if validate_only {
+                            0
+                        } else {
+                            self.begin(&account, import, part, vault.lookup_key()).await?
+                        };
+                        written.push(Written {
+                            number,
+                            account,
+                            head: None,
+                            lines: 0,
+                        });
+                    }
+                    Piece::Lines(chunk) => {
+                        let last = written.last_mut().ok_or_else(no_beginning)?;
+                        last.lines += chunk.lines.len() as u64;
+                        if !validate_only {
+                            let number = last.number;
+                            self.store().write_lines(number, &chunk).await?;
+                            if clock::now() - extended > micros(ABANDONED) / 4 {
+                                extended = clock::now();
+                                self.extend(&written).await?;
+                            }
+                        }
+                    }
+                    Piece::End(head) => {
+                        written.last_mut().ok_or_else(no_beginning)?.head = Some(*head);
+                    }
+                }
+                Ok::<(), Error>(())
+            };
+            if let Err(failed) = step.await {
+                return Err((failed, written));
+            }
+        }
+        Ok(written)
+    }
+
+    async fn begin(
+        &self,
+        account: &AccountId,
+        import: &ImportStatement,
+        part: u64,
+        lookup_key: &str,
+    ) -> Result<u64, Error> {
+        retrying(|| async {
+            let tx = self.store().begin_write().await?;
+            let until = clock::now() + micros(ABANDONED);
+            let number = tx
+                .begin_statement(account, &import.digest, part, lookup_key, until)
+                .await?;
+            tx.commit().await?;
+            Ok(number)
+        })
+        .await
+    }
+
+    async fn extend(&self, written: &[Written]) -> Result<(), Error> {
+        let numbers: Vec<u64> = written.iter().map(|written| written.number).collect();
+        retrying(|| async {
+            let tx = self.store().begin_bulk().await?;
+            tx.extend_loading(&numbers, clock::now() + micros(ABANDONED))
+                .await?;
+            tx.commit().await
+        })
+        .await
+    }
+
+    /// Makes all statements of a file visible in one commit, each behind the last one of its account.
+    async fn publish(
+        &self,
+        mutation: &Mutation,
+        method: &'static str,
+        import: &ImportStatement,
+        written: &[Written],
+    ) -> Result<ImportedStatements, Error> {
+        self.mutate(mutation, method, |tx| async move {
+            let mut statements: Vec<Statement> = Vec::new();
+            let mut accounts: Vec<&AccountId> = written.iter().map(|written| &written.account).collect();
+            accounts.sort();
+            accounts.dedup();
+            for account in accounts {
+                tx.lock_bank_account(account).await?;
+            }
+            let known = tx.statements_of_file(&import.digest).await?;
+            if !known.is_empty() {
+                // The same file came in meanwhile.
+                let imported = ImportedStatements {
+                    statements: known,
+                    known: true,
+                };
+                return Ok((tx, imported));
+            }
+            for (part, written) in (1..).zip(written) {
+                let head = written.head.as_ref().ok_or_else(no_beginning)?;
+                let before = statements
+                    .iter()
+                    .rev()
+                    .find(|statement| statement.account == written.account)
+                    .cloned();
+                let before = match before {
+                    Some(before) => Some(before),
+                    None => tx.last_statement(&written.account).await?,
+                };
+                if let Some(before) = before {
+                    if before.number > written.number && !mutation.validate_only {
+                        return Err(overtaken(&before));
+                    }
+                    head.follows(&edge(&before)?)?;
+                }
+                let statement = published(part, written, head, import, clock::sign(&mutation.caller));
+                if !mutation.validate_only {
+                    tx.publish_statement(&statement).await?;
+                }
+                statements.push(statement);
+            }
+            let imported = ImportedStatements {
+                statements,
+                known: false,
+            };
+            Ok((tx, imported))
+        })
+        .await
+    }
+
+    /// Removes what was written of a file that is not taken; what cannot be removed now is removed later.
+    async fn remove(&self, written: &[Written]) {
+        let numbers: Vec<u64> = written
+            .iter()
+            .map(|written| written.number)
+            .filter(|number| *number > 0)
+            .collect();
+        if let Err(failed) = self.remove_numbers(&numbers).await {
+            tracing::warn!(error = %failed, "removing a statement that was not taken");
+        }
+    }
+
+    async fn remove_numbers(&self, numbers: &[u64]) -> Result<(), Error> {
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        retrying(|| async {
+            let tx = self.store().begin_bulk().await?;
+            tx.remove_statements(numbers).await?;
+            tx.commit().await
+        })
+        .await
+    }
+
+    /// Removes what imports left that broke off.
+    pub(super) async fn remove_abandoned(&self) -> Result<(), Error> {
+        let abandoned = {
+            let tx = self.store().begin_read().await?;
+            tx.abandoned_statements(clock::now()).await?
+        };
+        self.remove_numbers(&abandoned).await
+    }
+}
+
+fn published(
+    part: u64,
+    written: &Written,
+    head: &StatementHead,
+    import: &ImportStatement,
+    imported: Signature,
+) -> Statement {
+    Statement {
+        number: written.number,
+        account: written.account.clone(),
+        digest: import.digest.clone(),
+        part,
+        format: import.format.clone(),
+        identification: masked(&head.identification),
+        sequence: head.sequence.unwrap_or(0),
+        from: format_date(head.from),
+        to: format_date(head.to),
+        opening: head.opening,
+        closing: head.closing,
+        lines: written.lines,
+        credits: head.credits.sum,
+        debits: head.debits.sum,
+        imported,
+    }
+}
+
+/// Where a stored statement ends.
+fn edge(statement: &Statement) -> Result<Edge, Error> {
+    Ok(Edge {
+        to: parse_date("to", &statement.to).map_err(|_| Error::internal("a statement without a last day"))?,
+        sequence: (statement.sequence > 0).then_some(statement.sequence),
+        closing: statement.closing,
+    })
+}
+
+fn overtaken(before: &Statement) -> Error {
+    Error::State {
+        name: before.resource_name(),
+        reason: "STATEMENT_OVERTAKEN",
+        message: Bilingual::new(
+            format!(
+                "{} came in while this one was read: import it again",
+                before.resource_name()
+            ),
+            format!("读取期间已导入 {},请重新导入", before.resource_name()),
+        ),
+    }
+}
+
+fn no_beginning() -> Error {
+    Error::internal("a statement without its beginning or its end")
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The thread that reads.
+struct Reading {
+    accounts: BankAccounts,
+    wanted: Option<AccountId>,
+    digest: String,
+    vault: Vault,
+    sender: mpsc::Sender<Piece>,
+}
+
+/// A statement that is being read.
+struct Open {
+    checker: Checker,
+    part: u64,
+    lines: Vec<NewLine>,
+    personal: Vec<LinePersonal>,
+    chunk: LineChunk,
+    account: Option<AccountId>,
+}
+
+impl Reading {
+    fn read(self, events: impl Iterator<Item = Result<Event, Error>>) -> Result<(), Error> {
+        let mut open: Option<Open> = None;
+        let mut part = 0;
+        for event in events {
+            match event? {
+                Event::Begin(head) => {
+                    part += 1;
+                    let account = self.account(&head)?;
+                    self.send(Piece::Begin(account.clone()))?;
+                    open = Some(Open {
+                        checker: Checker::default(),
+                        part,
+                        lines: Vec::with_capacity(CHUNK),
+                        personal: Vec::with_capacity(SEALED_TOGETHER),
+                        chunk: LineChunk {
+                            lines: Vec::new(),
+                            sealed: Vec::new(),
+                        },
+                        account: Some(account),
+                    });
+                }
+                Event::Line(line) => {
+                    let open = open.as_mut().ok_or_else(no_beginning)?;
+                    open.checker.line(&line)?;
+                    self.take(open, *line)?;
+                    if open.lines.len() >= CHUNK {
+                        self.hand_over(open)?;
+                    }
+                }
+                Event::End(mut head) => {
+                    let mut ended = open.take().ok_or_else(no_beginning)?;
+                    if head.account.is_none() {
+                        let id = ended.account.take().ok_or_else(no_beginning)?;
+                        head.account = Some(self.accounts.find(&id)?.debtor.account().clone());
+                    }
+                    let head = ended.checker.finish(&head)?;
+                    self.hand_over(&mut ended)?;
+                    self.send(Piece::End(Box::new(head)))?;
+                }
+            }
+        }
+        if open.is_some() {
+            return Err(no_beginning());
+        }
+        if part == 0 {
+            return Err(
+                Violation::new("file", "no statement", "at least one statement", "至少一份对账单").into(),
+            );
+        }
+        Ok(())
+    }
+
+    /// The account that a statement is of: the file says it, or the caller where the file does not.
+    fn account(&self, head: &HeadSoFar) -> Result<AccountId, Error> {
+        let Some(number) = &head.account else {
+            return self.wanted.clone().ok_or_else(|| {
+                Violation::new(
+                    "account",
+                    "",
+                    "the account, from the file or given beside it",
+                    "账户(文件中或另行给出)",
+                )
+                .into()
+            });
+        };
+        let found = self.accounts.with_number(number);
+        let found = found.ok_or_else(|| unknown_account(number))?;
+        if let Some(wanted) = &self.wanted
+            && *wanted != found.id
+        {
+            return Err(Violation::new(
+                "account",
+                found.id.as_str(),
+                format!("a statement of {wanted}"),
+                format!("应为 {wanted} 的对账单"),
+            )
+            .into());
+        }
+        Ok(found.id.clone())
+    }
+
+    fn take(&self, open: &mut Open, line: StatementLine) -> Result<(), Error> {
+        let signed = line.signed();
+        let number = line.line;
+        let reference = line
+            .reference
+            .map(|reference| reference.to_string())
+            .unwrap_or_default();
+        let order = line.order.unwrap_or_default();
+        let account = line.counterparty_account;
+        // Only where nothing better tells which payment a line is.
+        let payee_hash = match &account {
+            Some(account) if reference.is_empty() && order.is_empty() && signed < Money::ZERO => {
+                let lookups = self.vault.lookups(ACCOUNT_KIND, account.as_str());
+                lookups
+                    .into_iter()
+                    .next()
+                    .map(|lookup| lookup.hash)
+                    .unwrap_or_default()
+            }
+            _ => String::new(),
+        };
+        open.lines.push(NewLine {
+            line: number,
+            booked: format_date(line.booked),
+            valued: line.valued.map(format_date).unwrap_or_default(),
+            amount: signed.fen(),
+            reversal: line.reversal,
+            reference,
+            order,
+            bank_reference: self.discreet(&line.bank_reference),
+            payee_hash,
+        });
+        let name = line.counterparty_name.unwrap_or_default();
+        let account = account
+            .map(|account| account.as_str().to_owned())
+            .unwrap_or_default();
+        if !(name.is_empty() && account.is_empty() && line.text.is_empty()) {
+            open.personal.push(LinePersonal(number, name, account, line.text));
+        }
+        if open.personal.len() >= SEALED_TOGETHER {
+            self.seal(open)?;
+        }
+        Ok(())
+    }
+
+    /// A bank's reference without runs of digits, which may be an account's. Where that takes something out, a keyed
+    /// hash of the whole stands behind it, so that equal ones are still equal and others are not.
+    fn discreet(&self, reference: &str) -> String {
+        let shown = masked(reference);
+        if shown == reference {
+            return shown;
+        }
+        let lookup = self.vault.lookups("bank-reference", reference).into_iter().next();
+        let hash = lookup.map(|lookup| lookup.hash).unwrap_or_default();
+        format!("{shown}~{}", hash.get(..10).unwrap_or_default())
+    }
+
+    /// Seals what is personal of the lines so far.
+    fn seal(&self, open: &mut Open) -> Result<(), Error> {
+        let (Some(first), Some(last)) = (open.personal.first(), open.personal.last()) else {
+            return Ok(());
+        };
+        let (first, last) = (first.0, last.0);
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(&open.personal).map_err(Error::internal)?);
+        let name = Statement::sealed_name(&self.digest, open.part, first);
+        open.chunk
+            .sealed
+            .push((first, last, self.vault.seal(&name, &plain)?));
+        open.personal.clear();
+        Ok(())
+    }
+
+    fn hand_over(&self, open: &mut Open) -> Result<(), Error> {
+        self.seal(open)?;
+        let lines = std::mem::replace(&mut open.lines, Vec::with_capacity(CHUNK));
+        let sealed = std::mem::take(&mut open.chunk.sealed);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.send(Piece::Lines(LineChunk { lines, sealed }))
+    }
+
+    fn send(&self, piece: Piece) -> Result<(), Error> {
+        // Writing failed, and says why itself.
+        self.sender
+            .blocking_send(piece)
+            .map_err(|_| Error::internal("nobody writes what is read"))
+    }
+}

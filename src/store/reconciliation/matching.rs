@@ -1,0 +1,491 @@
+//! Matching by sets: by reference, by the total of a batch, by account and day.
+
+use super::super::Tx;
+use super::super::block::{Block, get, get_number, int, text};
+use super::{literal, of_account, to_line};
+use crate::domain::allocation::FundId;
+use crate::domain::error::Error;
+use crate::domain::reconciliation::{AccountId, AccountScope, LineId};
+
+/// The days that follow from a batch's execution date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// The execution date.
+    pub execution: String,
+    /// The last day that the bank has.
+    pub deadline: String,
+    /// The first and the last day on which a line may be a payment by its account.
+    pub window: (String, String),
+}
+
+/// A line that names an order of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderLine {
+    /// Which.
+    pub id: LineId,
+    /// What it names.
+    pub order: String,
+    /// In fen; money out is below zero.
+    pub amount: i64,
+    /// The day it was booked.
+    pub booked: String,
+    /// Whether the bank marks it as undoing another.
+    pub reversal: bool,
+}
+
+/// What a step works on.
+#[derive(Debug, Clone)]
+pub struct Span<'a> {
+    /// The job.
+    pub job: u64,
+    /// The account.
+    pub account: &'a AccountId,
+    /// Which payments are made from it.
+    pub scope: &'a AccountScope,
+    /// The last statement to look at.
+    pub through: u64,
+    /// The last day to look at.
+    pub as_of: &'a str,
+    /// The days of every batch.
+    pub due: &'a [Due],
+}
+
+impl Span<'_> {
+    pub(super) fn due(&self) -> Block {
+        let mut block = Block::new(["execution_date", "deadline", "earliest", "latest"]);
+        for due in self.due {
+            block.row([
+                text(&due.execution),
+                text(&due.deadline),
+                text(&due.window.0),
+                text(&due.window.1),
+            ]);
+        }
+        block
+    }
+}
+
+/// Payments that no line is matched with, and that no open line speaks of.
+fn untouched(span: &Span<'_>) -> String {
+    let account = literal(span.account.as_str());
+    format!(
+        "{} AND p.state <> 'failed' AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = p.reference) \
+         AND NOT EXISTS (SELECT 1 FROM bank_open_line w WHERE w.account = {account} AND w.reference = p.reference)",
+        of_account(span.scope, "p")
+    )
+}
+
+impl Tx {
+    /// The execution dates that batches have.
+    pub async fn execution_dates(&self) -> Result<Vec<String>, Error> {
+        let rows = self
+            .query("SELECT DISTINCT execution_date FROM payment_batch WHERE state IN ('released', 'closed')")
+            .await?;
+        rows.iter().map(|row| get(row, "execution_date")).collect()
+    }
+
+    /// The next lines of an account that no reconciliation has looked at: statement, and first and last line; and
+    /// how many lines there are in all that none has looked at.
+    pub async fn unexamined(
+        &self,
+        account: &AccountId,
+        through: u64,
+        most: u64,
+    ) -> Result<(Option<(u64, u64, u64)>, u64), Error> {
+        let account = literal(account.as_str());
+        let of = format!(
+            "FROM bank_statement WHERE account = {account} AND state = 'ready' AND number <= {through} \
+             AND examined < lines"
+        );
+        let rows = self
+            .query(&format!(
+                "SELECT number, examined, lines {of} ORDER BY number LIMIT 1"
+            ))
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok((None, 0));
+        };
+        let (statement, examined, lines) = (
+            get_number(row, "number")?,
+            get_number(row, "examined")?,
+            get_number(row, "lines")?,
+        );
+        let rows = self
+            .query(&format!(
+                "SELECT CAST(SUM(lines - examined) AS BIGINT) AS left_over {of}"
+            ))
+            .await?;
+        let left = rows.first().map_or(Ok(0), |row| get_number(row, "left_over"))?;
+        Ok((
+            Some((statement, examined + 1, lines.min(examined.saturating_add(most)))),
+            left,
+        ))
+    }
+
+    /// Matches lines of a range with the payments whose references they carry; what is left of the range is
+    /// noted as open.
+    pub async fn match_references(&self, span: &Span<'_>, range: (u64, u64, u64)) -> Result<u64, Error> {
+        let (statement, first, last) = range;
+        let within = format!("l.statement = {statement} AND l.line BETWEEN {first} AND {last}");
+        let (job, as_of) = (span.job, literal(span.as_of));
+        let scope = of_account(span.scope, "p");
+        let mut matched = 0;
+        if !span.due.is_empty() {
+            matched = self
+                .execute_with(span.due(), |due| {
+                    format!(
+                        "INSERT INTO bank_match (statement, line, reference, part, class, rule, job) \
+                         SELECT l.statement, l.line, l.reference, 0, \
+                         CASE WHEN l.booked > d.deadline THEN 'late' ELSE 'matched' END, 'reference', {job} \
+                         FROM bank_line l JOIN payment p ON p.reference = l.reference AND p.amount_fen = - l.amount_fen \
+                         JOIN payment_batch b ON b.fund = p.fund AND b.number = p.batch \
+                         JOIN {due} AS d ON d.execution_date = b.execution_date \
+                         WHERE {within} AND l.amount_fen < 0 AND l.reversal = 0 AND l.booked <= {as_of} \
+                         AND p.state <> 'failed' AND {scope} ON CONFLICT (reference, part) DO NOTHING"
+                    )
+                })
+                .await?;
+        }
+        if matched < last + 1 - first {
+            let account = literal(span.account.as_str());
+            self.execute(&format!(
+                "INSERT INTO bank_open_line (account, statement, line, reference) \
+                 SELECT {account}, l.statement, l.line, l.reference FROM bank_line l WHERE {within} AND NOT EXISTS \
+                 (SELECT 1 FROM bank_match m WHERE m.statement = l.statement AND m.line = l.line)"
+            ))
+            .await?;
+        }
+        if matched > 0 {
+            self.find_late(
+                span,
+                &format!("m.statement = {statement} AND m.line BETWEEN {first} AND {last}"),
+            )
+            .await?;
+        }
+        self.execute(&format!(
+            "UPDATE bank_statement SET examined = {last} WHERE number = {statement}"
+        ))
+        .await?;
+        Ok(matched)
+    }
+
+    /// Findings for payments that were matched late.
+    async fn find_late(&self, span: &Span<'_>, which: &str) -> Result<(), Error> {
+        let job = span.job;
+        self.execute_with(span.due(), |due| {
+            format!(
+                "INSERT INTO reconciliation_finding (job, since, reference, statement, line, class, reason, \
+                 other_reference, other_statement, other_line, expected_fen, found_fen, expected_on, found_on, \
+                 candidates) SELECT {job}, b.execution_date, m.reference, 0, 0, 'late', 'after_deadline', '', \
+                 m.statement, m.line, - p.amount_fen, - p.amount_fen, d.deadline, l.booked, 0 \
+                 FROM bank_match m JOIN bank_line l ON l.statement = m.statement AND l.line = m.line \
+                 JOIN payment p ON p.reference = m.reference \
+                 JOIN payment_batch b ON b.fund = p.fund AND b.number = p.batch \
+                 JOIN {due} AS d ON d.execution_date = b.execution_date \
+                 WHERE {which} AND m.class = 'late' AND m.part = 0 \
+                 ON CONFLICT (job, reference, statement, line) DO NOTHING"
+            )
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Open lines that name an order, in order: the line, the order, the amount in fen, the day, and whether the
+    /// bank marks it as undoing another. What this job found of them before is forgotten.
+    pub async fn order_lines(&self, span: &Span<'_>) -> Result<Vec<OrderLine>, Error> {
+        let (account, through, as_of) = (literal(span.account.as_str()), span.through, literal(span.as_of));
+        let job = span.job;
+        let open = format!(
+            "bank_open_line o JOIN bank_line l ON l.statement = o.statement AND l.line = o.line \
+             WHERE o.account = {account} AND o.statement <= {through} AND o.reference = '' AND l.order_id <> '' \
+             AND l.booked <= {as_of}"
+        );
+        let rows = self
+            .query(&format!(
+                "SELECT l.statement, l.line, l.order_id, l.amount_fen, l.booked, l.reversal FROM {open} \
+                 ORDER BY l.statement, l.line LIMIT 100000"
+            ))
+            .await?;
+        if !rows.is_empty() {
+            self.execute(&format!(
+                "DELETE FROM reconciliation_finding WHERE job = {job} AND reference = '' AND EXISTS \
+                 (SELECT 1 FROM {open} AND l.statement = reconciliation_finding.statement \
+                 AND l.line = reconciliation_finding.line)"
+            ))
+            .await?;
+        }
+        rows.iter()
+            .map(|row| {
+                Ok(OrderLine {
+                    id: to_line(row, "statement", "line")?,
+                    order: get(row, "order_id")?,
+                    amount: get(row, "amount_fen")?,
+                    booked: get(row, "booked")?,
+                    reversal: get::<i64>(row, "reversal")? != 0,
+                })
+            })
+            .collect()
+    }
+
+    /// The fund with an ordinal.
+    pub async fn fund_with_ordinal(&self, ordinal: u64) -> Result<Option<FundId>, Error> {
+        let rows = self
+            .query(&format!("SELECT fund FROM ledger_fund WHERE ordinal = {ordinal}"))
+            .await?;
+        rows.first().map(super::super::claims::to_fund).transpose()
+    }
+
+    /// How many payments of a batch that a line may be the total of there are, and their sum in fen. `scope` is
+    /// the part of the account's that the order is about.
+    pub async fn open_total(
+        &self,
+        span: &Span<'_>,
+        scope: &AccountScope,
+        fund: &FundId,
+        batch: u64,
+    ) -> Result<(u64, i64), Error> {
+        let untouched = untouched(&Span {
+            scope,
+            ..span.clone()
+        });
+        let fund = literal(fund.as_str());
+        let rows = self
+            .query(&format!(
+                "SELECT COUNT(*) AS count, CAST(COALESCE(SUM(p.amount_fen), 0) AS BIGINT) AS sum_fen FROM payment p \
+                 WHERE p.fund = {fund} AND p.batch = {batch} AND {untouched}"
+            ))
+            .await?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::internal("a sum without a row"))?;
+        Ok((get_number(row, "count")?, get(row, "sum_fen")?))
+    }
+
+    /// Matches a line with all payments that [`Tx::open_total`] counts.
+    pub async fn match_total(
+        &self,
+        span: &Span<'_>,
+        scope: &AccountScope,
+        fund: &FundId,
+        batch: u64,
+        line: LineId,
+    ) -> Result<u64, Error> {
+        let untouched = untouched(&Span {
+            scope,
+            ..span.clone()
+        });
+        let (job, account, fund) = (span.job, literal(span.account.as_str()), literal(fund.as_str()));
+        let LineId { statement, line } = line;
+        let matched = self
+            .execute_with(span.due(), |due| {
+                format!(
+                    "INSERT INTO bank_match (statement, line, reference, part, class, rule, job) \
+                     SELECT l.statement, l.line, p.reference, 0, \
+                     CASE WHEN l.booked > d.deadline THEN 'late' ELSE 'matched' END, 'batch-total', {job} \
+                     FROM bank_line l JOIN payment p ON p.fund = {fund} AND p.batch = {batch} \
+                     JOIN payment_batch b ON b.fund = p.fund AND b.number = p.batch \
+                     JOIN {due} AS d ON d.execution_date = b.execution_date \
+                     WHERE l.statement = {statement} AND l.line = {line} AND {untouched}"
+                )
+            })
+            .await?;
+        self.execute(&format!(
+            "DELETE FROM bank_open_line WHERE account = {account} AND statement = {statement} AND line = {line}"
+        ))
+        .await?;
+        self.find_late(span, &format!("m.statement = {statement} AND m.line = {line}"))
+            .await?;
+        Ok(matched)
+    }
+
+    /// The lines that are matched as totals of an order of a batch and not undone, with how much each is.
+    pub async fn total_lines(
+        &self,
+        fund: &FundId,
+        batch: u64,
+        order: &str,
+    ) -> Result<Vec<(LineId, i64)>, Error> {
+        let (order, fund) = (literal(order), literal(fund.as_str()));
+        let rows = self
+            .query(&format!(
+                "SELECT DISTINCT l.statement, l.line, l.amount_fen FROM payment p \
+                 JOIN bank_match m ON m.reference = p.reference AND m.rule = 'batch-total' \
+                 JOIN bank_line l ON l.statement = m.statement AND l.line = m.line AND l.order_id = {order} \
+                 WHERE p.fund = {fund} AND p.batch = {batch} \
+                 AND NOT EXISTS (SELECT 1 FROM bank_match u WHERE u.reference = m.reference AND u.part > 0 \
+                 AND u.class = 'reversed') ORDER BY l.statement, l.line"
+            ))
+            .await?;
+        rows.iter()
+            .map(|row| Ok((to_line(row, "statement", "line")?, get(row, "amount_fen")?)))
+            .collect()
+    }
+
+    /// Undoes the total of a batch by a line that brings all of it back.
+    pub async fn reverse_total(&self, span: &Span<'_>, total: LineId, credit: LineId) -> Result<(), Error> {
+        let (job, account) = (span.job, literal(span.account.as_str()));
+        let of_total = format!("m.statement = {} AND m.line = {}", total.statement, total.line);
+        let (statement, line) = (credit.statement, credit.line);
+        for (action, state) in [("fail", "instructed"), ("return", "settled")] {
+            self.execute(&format!(
+                "INSERT INTO bank_posting (statement, line, reference, action, amount_fen, job, done_at, refusal) \
+                 SELECT {statement}, {line}, m.reference, '{action}', p.amount_fen, {job}, 0, '' FROM bank_match m \
+                 JOIN payment p ON p.reference = m.reference AND p.state = '{state}' WHERE {of_total} \
+                 ON CONFLICT (statement, line, reference) DO NOTHING"
+            ))
+            .await?;
+        }
+        self.execute(&format!(
+            "INSERT INTO reconciliation_finding (job, since, reference, statement, line, class, reason, \
+             other_reference, other_statement, other_line, expected_fen, found_fen, expected_on, found_on, candidates) \
+             SELECT {job}, l.booked, m.reference, 0, 0, 'reversed', 'returned', '', m.statement, m.line, \
+             - p.amount_fen, 0, '', l.booked, 0 FROM bank_match m JOIN payment p ON p.reference = m.reference \
+             JOIN bank_line l ON l.statement = {statement} AND l.line = {line} WHERE {of_total} \
+             ON CONFLICT (job, reference, statement, line) DO UPDATE SET since = excluded.since, \
+             class = excluded.class, reason = excluded.reason, other_statement = excluded.other_statement, \
+             other_line = excluded.other_line, expected_fen = excluded.expected_fen, found_fen = excluded.found_fen, \
+             expected_on = excluded.expected_on, found_on = excluded.found_on"
+        ))
+        .await?;
+        self.execute(&format!(
+            "INSERT INTO bank_match (statement, line, reference, part, class, rule, job) \
+             SELECT {statement}, {line}, m.reference, \
+             (SELECT MAX(x.part) + 1 FROM bank_match x WHERE x.reference = m.reference), 'reversed', 'reversal', {job} \
+             FROM bank_match m WHERE {of_total}"
+        ))
+        .await?;
+        self.execute(&format!(
+            "DELETE FROM bank_open_line WHERE account = {account} AND statement = {statement} AND line = {line}"
+        ))
+        .await
+        .map(drop)
+    }
+
+    /// Matches open lines without a reference with the one payment that they fit by amount, payee's account
+    /// and day; what fits several, or competes with another line, is left and found as ambiguous.
+    pub async fn match_accounts(&self, span: &Span<'_>) -> Result<u64, Error> {
+        let (job, through, as_of) = (span.job, span.through, literal(span.as_of));
+        let account = literal(span.account.as_str());
+        if span.due.is_empty() {
+            return Ok(0);
+        }
+        let open = format!(
+            "bank_open_line o JOIN bank_line l ON l.statement = o.statement AND l.line = o.line \
+             WHERE o.account = {account} AND o.statement <= {through} AND o.reference = '' AND l.payee_hash <> '' \
+             AND l.order_id = '' AND l.amount_fen < 0 AND l.reversal = 0 AND l.booked <= {as_of} \
+             AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.statement = l.statement AND m.line = l.line)"
+        );
+        let any = self
+            .query(&format!("SELECT 1 AS one FROM {open} LIMIT 1"))
+            .await?;
+        if any.is_empty() {
+            return Ok(0);
+        }
+        self.execute(&format!(
+            "DELETE FROM reconciliation_finding WHERE job = {job} AND reason = 'ambiguous'"
+        ))
+        .await?;
+        let untouched = untouched(span);
+        let fits = |due: &str| {
+            format!(
+                "(SELECT l.statement, l.line, l.booked, l.amount_fen, p.reference, d.deadline FROM \
+                 (SELECT l.statement, l.line, l.booked, l.amount_fen, l.payee_hash FROM {open}) AS l \
+                 JOIN payment p ON p.payee_hash = l.payee_hash AND p.amount_fen = - l.amount_fen \
+                 JOIN payment_batch b ON b.fund = p.fund AND b.number = p.batch AND b.state IN ('released', 'closed') \
+                 JOIN {due} AS d ON d.execution_date = b.execution_date AND l.booked BETWEEN d.earliest AND d.latest \
+                 WHERE {untouched}) AS f"
+            )
+        };
+        let counted = |due: &str| {
+            format!(
+                "(SELECT f.statement, f.line, f.booked, f.amount_fen, f.reference, f.deadline, \
+                 COUNT(*) OVER (PARTITION BY f.statement, f.line) AS payments, \
+                 COUNT(*) OVER (PARTITION BY f.reference) AS lines FROM {}) AS c",
+                fits(due)
+            )
+        };
+        self.execute_with(span.due(), |due| {
+            format!(
+                "INSERT INTO reconciliation_finding (job, since, reference, statement, line, class, reason, \
+                 other_reference, other_statement, other_line, expected_fen, found_fen, expected_on, found_on, \
+                 candidates) SELECT {job}, MIN(c.booked), '', c.statement, c.line, 'unknown_at_bank', 'ambiguous', '', \
+                 0, 0, 0, MIN(c.amount_fen), '', MIN(c.booked), MAX(c.payments) FROM {} \
+                 GROUP BY c.statement, c.line HAVING MAX(c.payments) > 1 OR MAX(c.lines) > 1 \
+                 ON CONFLICT (job, reference, statement, line) DO UPDATE SET candidates = excluded.candidates",
+                counted(due)
+            )
+        })
+        .await?;
+        let matched = self
+            .execute_with(span.due(), |due| {
+                format!(
+                    "INSERT INTO bank_match (statement, line, reference, part, class, rule, job) \
+                     SELECT c.statement, c.line, c.reference, 0, \
+                     CASE WHEN c.booked > c.deadline THEN 'late' ELSE 'matched' END, 'account-date', {job} \
+                     FROM {} WHERE c.payments = 1 AND c.lines = 1",
+                    counted(due)
+                )
+            })
+            .await?;
+        if matched > 0 {
+            let closed = format!(
+                "EXISTS (SELECT 1 FROM bank_match m WHERE m.statement = bank_open_line.statement \
+                 AND m.line = bank_open_line.line AND m.rule = 'account-date')"
+            );
+            self.execute(&format!(
+                "DELETE FROM bank_open_line WHERE account = {account} AND reference = '' AND {closed}"
+            ))
+            .await?;
+            self.find_late(span, &format!("m.rule = 'account-date' AND m.job = {job}"))
+                .await?;
+        }
+        Ok(matched)
+    }
+
+    /// Credits without a reference that carry the bank's own reference of one matched debit of the same amount
+    /// speak of that debit's payment.
+    pub async fn trace_credits(&self, span: &Span<'_>) -> Result<u64, Error> {
+        let (through, as_of) = (span.through, literal(span.as_of));
+        let account = literal(span.account.as_str());
+        let open = format!(
+            "SELECT l.statement, l.line, l.amount_fen, l.bank_reference FROM bank_open_line o \
+             JOIN bank_line l ON l.statement = o.statement AND l.line = o.line \
+             WHERE o.account = {account} AND o.statement <= {through} AND o.reference = '' AND l.order_id = '' \
+             AND l.amount_fen > 0 AND l.bank_reference <> '' AND l.booked <= {as_of}"
+        );
+        let any = self.query(&format!("{open} LIMIT 1")).await?;
+        if any.is_empty() {
+            return Ok(0);
+        }
+        // One debit with one payment, and one credit, carry it.
+        let rows = self
+            .query(&format!(
+                "SELECT c.statement, c.line, MIN(m.reference) AS reference FROM ({open}) AS c \
+                 JOIN bank_line l ON l.bank_reference = c.bank_reference AND l.amount_fen = - c.amount_fen \
+                 AND (l.statement < c.statement OR (l.statement = c.statement AND l.line < c.line)) \
+                 JOIN bank_statement s ON s.number = l.statement AND s.account = {account} AND s.state = 'ready' \
+                 JOIN bank_match m ON m.statement = l.statement AND m.line = l.line \
+                 AND m.class IN ('matched', 'late') \
+                 WHERE NOT EXISTS (SELECT 1 FROM ({open}) AS x WHERE x.bank_reference = c.bank_reference \
+                 AND x.amount_fen = c.amount_fen AND (x.statement <> c.statement OR x.line <> c.line)) \
+                 GROUP BY c.statement, c.line HAVING COUNT(*) = 1"
+            ))
+            .await?;
+        let mut block = Block::new(["account", "statement#", "line#", "reference"]);
+        for row in &rows {
+            block.row([
+                text(span.account.as_str()),
+                int(get(row, "statement")?),
+                int(get(row, "line")?),
+                text(get::<String>(row, "reference")?),
+            ]);
+        }
+        self.execute_with(block, |rows| {
+            format!(
+                "UPDATE bank_open_line AS o SET reference = r.reference FROM {rows} AS r \
+                 WHERE o.account = r.account AND o.statement = r.statement AND o.line = r.line"
+            )
+        })
+        .await
+    }
+}
