@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 10] = [
+const PROTOS: [&str; 11] = [
     "money",
     "region",
     "statistics",
@@ -13,6 +13,7 @@ const PROTOS: [&str; 10] = [
     "subsidy",
     "disbursement",
     "simulation",
+    "audit",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

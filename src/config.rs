@@ -1,5 +1,6 @@
 //! Configuration in layers: the built-in default, a file, the environment, flags.
 
+use crate::app::audit::{AuditKeys, SigningKey};
 use crate::app::simulation::SimulationOptions;
 use crate::app::vault::Vault;
 use crate::domain::error::{Error, Faults, Violation};
@@ -33,6 +34,7 @@ pub struct Config {
     pub cli: Cli,
     pub payment: Payment,
     pub simulation: Simulation,
+    pub audit: Audit,
 }
 
 /// `[database]`
@@ -90,6 +92,47 @@ impl Privacy {
                 )
             })?;
         Ok(Some(Vault::parse(&text)?))
+    }
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Audit {
+    pub key_file: PathBuf,
+    pub checkpoint_minutes: u32,
+    pub checkpoint_directory: PathBuf,
+}
+
+impl Audit {
+    /// What signs checkpoints, and where they are put.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where the file cannot be read or is none; what it holds is never repeated.
+    pub fn keys(&self) -> Result<AuditKeys, Error> {
+        let given = |path: &PathBuf| (!path.as_os_str().is_empty()).then(|| path.clone());
+        let signing = match given(&self.key_file) {
+            None => None,
+            Some(path) => {
+                let text = std::fs::read_to_string(&path)
+                    .map(Zeroizing::new)
+                    .map_err(|error| {
+                        Violation::new(
+                            "audit.key_file",
+                            format!("{}: {error}", path.display()),
+                            "a file that can be read, as `keys generate --kind audit` writes it",
+                            "可读取的签名密钥文件(由 `keys generate --kind audit` 生成)",
+                        )
+                    })?;
+                Some(SigningKey::parse(&text)?)
+            }
+        };
+        Ok(AuditKeys {
+            signing,
+            directory: given(&self.checkpoint_directory),
+        })
     }
 }
 
@@ -275,6 +318,12 @@ impl Config {
             self.server.shutdown_timeout_seconds,
             0,
             3_600,
+        );
+        within(
+            "audit.checkpoint_minutes",
+            self.audit.checkpoint_minutes.into(),
+            0,
+            43_200,
         );
         within("simulation.threads", self.simulation.threads as u64, 0, 1_024);
         within(

@@ -2,6 +2,7 @@
 //!
 //! A step is a file; `README.md` beside this crate says how to add one. Steps only go forward.
 
+mod append_only;
 mod columns;
 mod m0001_regions_and_indicators;
 mod m0002_data_sets;
@@ -13,6 +14,7 @@ mod m0007_policies;
 mod m0008_claims;
 mod m0009_payments;
 mod m0010_simulations;
+mod m0012_audit;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{DatabaseConnection, EntityTrait};
@@ -36,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_claims::Migration),
             Box::new(m0009_payments::Migration),
             Box::new(m0010_simulations::Migration),
+            Box::new(m0012_audit::Migration),
         ]
     }
 }

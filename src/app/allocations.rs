@@ -1,11 +1,13 @@
 //! Allocation runs: create, review, approve, issue, supersede.
 
+use super::audit::digest_of;
 use super::computation::{ComputeRequest, Computed, DataSource, ExplainWhich, FormulaSource, compute, load};
 use super::formulas::FormulaId;
 use super::records::RunFilter;
 use super::statistics::AsOf;
 use super::{App, Mutation, clock, issuing};
 use crate::domain::allocation::{Difference, FundId, Outcome, Run, RunId, Stage, State, compare};
+use crate::domain::digest::Digest;
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::formula::trace::Explanation;
 use crate::domain::money::Money;
@@ -145,9 +147,10 @@ impl App {
         self.mutate(mutation, "ApproveAllocation", |tx| async move {
             let mut run = find_run(&tx, id).await?;
             run.check_etag(etag)?;
-            let version = run.version;
+            let (version, before) = (run.version, digest_of(&run)?);
             run.approve(clock::sign(&mutation.caller))?;
             tx.update_run(&run, version).await?;
+            touch(&tx, &run, Some(before))?;
             Ok((tx, run))
         })
         .await
@@ -160,7 +163,7 @@ impl App {
             let mut books = issuing::open(&tx, &fund_of(&tx, id).await?).await?;
             let mut run = find_run(&tx, id).await?;
             run.check_etag(etag)?;
-            let version = run.version;
+            let (version, before) = (run.version, digest_of(&run)?);
             let signed = clock::sign(&mutation.caller);
             run.issue(signed.clone())?;
             if let Some(issued) = tx.issued_run(&run.inputs.fund, run.inputs.stage.code()).await? {
@@ -184,6 +187,7 @@ impl App {
             }
             settles_what_is_out(&tx, &run).await?;
             tx.update_run(&run, version).await?;
+            touch(&tx, &run, Some(before))?;
             issuing::issue(&tx, &mut books, &run, None, &signed).await?;
             issuing::tell(&mut books, &run, &signed)?;
             books.write(&tx).await?;
@@ -211,6 +215,8 @@ impl App {
                 None => None,
             };
             let (version, other_version) = (run.version, other.as_ref().map(|other| other.version));
+            let before = digest_of(&run)?;
+            let other_before = other.as_ref().map(digest_of).transpose()?;
             if run.state == State::Issued {
                 not_settled(&tx, &run).await?;
             }
@@ -218,11 +224,13 @@ impl App {
             run.supersede(other.as_mut(), signed.clone())?;
             // The old one first: at most one run of a fund and stage may be issued at any moment.
             tx.update_run(&run, version).await?;
+            touch(&tx, &run, Some(before))?;
             if let (Some(other), Some(other_version)) = (&other, other_version)
                 && other.version != other_version
             {
                 settles_what_is_out(&tx, other).await?;
                 tx.update_run(other, other_version).await?;
+                touch(&tx, other, other_before)?;
                 issuing::issue(&tx, &mut books, other, Some(&run), &signed).await?;
                 issuing::tell(&mut books, &run, &signed)?;
                 issuing::tell(&mut books, other, &signed)?;
@@ -299,7 +307,15 @@ pub(super) async fn draft_run(
         outcome: computed.outcome,
     };
     tx.insert_run(&run).await?;
+    touch(tx, &run, None)?;
     Ok(run)
+}
+
+/// Says in the audit log what became of a run.
+fn touch(tx: &Tx, run: &Run, before: Option<Digest>) -> Result<(), Error> {
+    let after = digest_of(run)?;
+    tx.trail(|trail| trail.touch(run.id.resource_name(), before, Some(after)));
+    Ok(())
 }
 
 async fn find_run(tx: &Tx, id: &RunId) -> Result<Run, Error> {

@@ -1,7 +1,11 @@
 //! Claims: hand in, decide, and everything after, one by one and in bulk.
 
+use super::audit::{Asking, digest_of};
 use super::books::OpenBooks;
-use super::desk::{Command, Outcome, Refusal, answered_many, answered_one, no_claim, objection_name};
+use super::desk::{
+    Command, Outcome, Refusal, answered_many, answered_one, no_claim, objection_name, with_masked_texts,
+};
+use super::personal::Disclosure;
 use super::policies::compile;
 use super::records::{Change, ClaimFilter, ClaimMaterial, Objection};
 use super::rules::AssessRequest;
@@ -208,47 +212,55 @@ impl App {
         region: &RegionCode,
         programme: &ProgrammeCode,
     ) -> Result<Vec<Claim>, Error> {
-        self.mutate_posting(mutation, "ReserveWaitingClaims", |tx| async move {
-            let mut books = OpenBooks::open(&tx, &BTreeSet::from([fund.clone()])).await?;
-            books.fund(fund)?;
-            let filter = ClaimFilter {
-                region: Some(region.clone()),
-                programme: Some(programme.clone()),
-                state: Some(State::Approved),
-                by_waiting: true,
-                ..ClaimFilter::default()
-            };
-            let waiting = tx.list_claims(fund, &filter, 0, MAX_FROM_LIST).await?;
-            let accounts = waiting
-                .iter()
-                .flat_map(|claim| claim.accounts().map(|account| (fund.clone(), account)));
-            books.load(&tx, accounts.collect::<Vec<_>>()).await?;
-            let today = clock::today()?;
-            let signed = clock::sign(&mutation.caller);
-            let mut reserved: Vec<(Claim, u32)> = Vec::new();
-            for mut claim in waiting {
-                let stored = claim.version;
-                let postings = claim.reserve(signed.clone(), today)?;
-                let open = books.fund(fund)?;
-                match open.post(postings, &signed) {
-                    Ok(()) => {}
-                    // Those behind it wait on: nobody is overtaken.
-                    Err(Error::State {
-                        reason: "QUOTA_EXCEEDED",
-                        ..
-                    }) => break,
-                    Err(failed) => return Err(failed),
+        let mut claims = self
+            .mutate_posting(mutation, "ReserveWaitingClaims", |tx| async move {
+                let mut books = OpenBooks::open(&tx, &BTreeSet::from([fund.clone()])).await?;
+                books.fund(fund)?;
+                let filter = ClaimFilter {
+                    region: Some(region.clone()),
+                    programme: Some(programme.clone()),
+                    state: Some(State::Approved),
+                    by_waiting: true,
+                    ..ClaimFilter::default()
+                };
+                let waiting = tx.list_claims(fund, &filter, 0, MAX_FROM_LIST).await?;
+                let accounts = waiting
+                    .iter()
+                    .flat_map(|claim| claim.accounts().map(|account| (fund.clone(), account)));
+                books.load(&tx, accounts.collect::<Vec<_>>()).await?;
+                let today = clock::today()?;
+                let signed = clock::sign(&mutation.caller);
+                let mut reserved: Vec<(Claim, u32)> = Vec::new();
+                for mut claim in waiting {
+                    let stored = claim.version;
+                    let before = digest_of(&claim)?;
+                    let postings = claim.reserve(signed.clone(), today)?;
+                    let open = books.fund(fund)?;
+                    match open.post(postings, &signed) {
+                        Ok(()) => {}
+                        // Those behind it wait on: nobody is overtaken.
+                        Err(Error::State {
+                            reason: "QUOTA_EXCEEDED",
+                            ..
+                        }) => break,
+                        Err(failed) => return Err(failed),
+                    }
+                    open.tell(super::desk::told(&claim, "claim.reserved", ""), &signed);
+                    let after = digest_of(&claim)?;
+                    tx.trail(|trail| trail.touch(claim.id.to_string(), Some(before), Some(after)));
+                    reserved.push((claim, stored));
                 }
-                open.tell(super::desk::told(&claim, "claim.reserved", ""), &signed);
-                reserved.push((claim, stored));
-            }
-            let rows: Vec<(&Claim, u32)> = reserved.iter().map(|(claim, stored)| (claim, *stored)).collect();
-            tx.update_claims(&rows).await?;
-            books.write(&tx).await?;
-            let claims: Vec<Claim> = reserved.into_iter().map(|(claim, _)| claim).collect();
-            Ok((tx, claims))
-        })
-        .await
+                let rows: Vec<(&Claim, u32)> =
+                    reserved.iter().map(|(claim, stored)| (claim, *stored)).collect();
+                tx.update_claims(&rows).await?;
+                books.write(&tx).await?;
+                let claims: Vec<Claim> = reserved.into_iter().map(|(claim, _)| claim).collect();
+                Ok((tx, claims))
+            })
+            .await?;
+        let tx = self.store().begin_read().await?;
+        with_masked_texts(&tx, claims.iter_mut().collect()).await?;
+        Ok(claims)
     }
 
     /// A claim with what is around it.
@@ -316,8 +328,13 @@ impl App {
         Ok(assessment)
     }
 
-    /// What an objection says.
-    pub async fn objection_text(&self, id: &ClaimId, number: u32) -> Result<Zeroizing<String>, Error> {
+    /// What an objection says; that it was asked for is recorded.
+    pub async fn objection_text(
+        &self,
+        asking: &Asking,
+        id: &ClaimId,
+        number: u32,
+    ) -> Result<Zeroizing<String>, Error> {
         let vault = self.vault()?;
         let tx = self.store().begin_read().await?;
         let objections = tx.objections(&[id]).await?;
@@ -329,6 +346,9 @@ impl App {
             kind: "objection",
             name: name.clone(),
         })?;
+        drop(tx);
+        self.disclose(asking, Disclosure::Objection, name.clone(), 1)
+            .await?;
         let said = vault.open(&name, &objection.sealed)?;
         String::from_utf8(said.to_vec())
             .map(Zeroizing::new)

@@ -150,6 +150,8 @@ pub struct FundHead {
     pub claims: u64,
     /// Number of the last payment batch.
     pub batches: u64,
+    /// The end of its chain of the audit log.
+    pub audit: crate::domain::audit::Head,
 }
 
 /// Which accounts to list.

@@ -2,6 +2,7 @@
 
 use crate::domain::identity::Principal;
 use crate::grpc::pb::allocation_service_client::AllocationServiceClient;
+use crate::grpc::pb::audit_service_client::AuditServiceClient;
 use crate::grpc::pb::disbursement_service_client::DisbursementServiceClient;
 use crate::grpc::pb::formula_service_client::FormulaServiceClient;
 use crate::grpc::pb::ledger_service_client::LedgerServiceClient;
@@ -40,6 +41,7 @@ pub(super) struct Client {
     pub(super) ledger: LedgerServiceClient<Identified>,
     pub(super) disbursements: DisbursementServiceClient<Identified>,
     pub(super) simulations: SimulationServiceClient<Identified>,
+    pub(super) audit: AuditServiceClient<Identified>,
 }
 
 impl Client {
@@ -55,6 +57,7 @@ impl Client {
             policies: PolicyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             ledger: LedgerServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            audit: AuditServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             simulations: SimulationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             disbursements: DisbursementServiceClient::new(service).max_decoding_message_size(usize::MAX),
         }

@@ -2,6 +2,7 @@
 
 mod allocate;
 mod assess;
+mod audit;
 mod batch;
 mod batch_tables;
 mod claim;
@@ -114,6 +115,11 @@ enum Command {
         #[command(subcommand)]
         command: batch::BatchCommand,
     },
+    /// Lists, verifies, signs and exports the audit log
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
     /// Simulates: compares scenarios, sweeps, samples, seeks goals, and keeps what was found
     Simulate {
         #[command(subcommand)]
@@ -169,6 +175,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Runs { command } => runs::run(command, connect().await?).await,
         Command::Fund { command } => fund::run(*command, connect().await?).await,
         Command::Batch { command } => batch::run(command, connect().await?).await,
+        Command::Audit { command } => audit::run(command, connect().await?).await,
         Command::Simulate { command } => simulate::run(*command, connect().await?).await,
     }
 }

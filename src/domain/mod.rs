@@ -6,6 +6,7 @@
 
 pub mod allocation;
 pub mod apportion;
+pub mod audit;
 pub mod claim;
 pub mod digest;
 pub mod disbursement;

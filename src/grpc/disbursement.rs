@@ -6,11 +6,12 @@ use super::convert::disbursement::{
 };
 use super::convert::ledger::payer;
 use super::convert::names;
-use super::gate::{Answers, Gate, principal};
+use super::gate::{Answers, Gate, asking};
 use super::page::Page;
 use super::pb;
 use super::pb::disbursement_service_server::DisbursementService;
 use super::status::to_status;
+use crate::app::audit::Asking;
 use crate::app::disbursement::BankFile;
 use crate::app::records::BatchFilter;
 use crate::app::{App, Mutation};
@@ -172,16 +173,13 @@ impl DisbursementService for Disbursements {
         request: Request<pb::ExportBatchRequest>,
     ) -> Answer<Self::ExportBatchStream> {
         let permit = self.gate.enter()?;
-        let caller = principal(request.metadata()).map_err(to_status)?;
+        let asking = asking(&request)?;
         let message = request.into_inner();
         let answer = async {
             let name = batch_name("name", &message.name)?;
             let format = file_format("format", message.format)?;
             let payer = payer("payer", message.payer)?;
-            let files = self.app.export_batch(&name, format, payer).await?;
-            // Who took personal data out of the system.
-            tracing::info!(principal = caller.as_str(), batch = %name, ?format, "batch exported");
-            Ok(files)
+            self.app.export_batch(&asking, &name, format, payer).await
         };
         let files = answer.await.map_err(to_status)?;
         Ok(self.gate.stream(permit, move |answers| async move {
@@ -200,10 +198,11 @@ impl DisbursementService for Disbursements {
         request: Request<Streaming<pb::ImportResultsRequest>>,
     ) -> Answer<pb::ImportResultsResponse> {
         let permit = self.gate.enter()?;
-        let caller = principal(request.metadata()).map_err(to_status)?;
+        let Asking { caller, peer } = asking(&request)?;
         let (header, body, bytes) = receive(request.into_inner()).await?;
         let mutation = Mutation {
             caller,
+            peer,
             request_id: header.request_id,
             body,
             validate_only: header.validate_only,

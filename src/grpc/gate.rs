@@ -2,6 +2,7 @@
 
 use super::status::{overloaded, stopped, to_status};
 use crate::app::Mutation;
+use crate::app::audit::Asking;
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
 use crate::domain::identity::Principal;
@@ -101,6 +102,7 @@ mutation_messages!(
     RecordPaymentResultRequest,
     CreateSimulationRequest,
     DraftAllocationRequest,
+    CreateCheckpointRequest,
 );
 
 impl Gate {
@@ -165,12 +167,13 @@ impl Gate {
 
     /// How a mutation is to be carried out, and its message without the request id.
     pub(super) fn mutation<M: MutationMessage>(&self, request: Request<M>) -> Result<(Mutation, M), Status> {
-        let caller = principal(request.metadata()).map_err(to_status)?;
+        let Asking { caller, peer } = asking(&request)?;
         let mut message = request.into_inner();
         let request_id = message.take_request_id();
         let body = Digest::of(&message.encode_to_vec());
         let mutation = Mutation {
             caller,
+            peer,
             request_id,
             body,
             validate_only: message.validate_only(),
@@ -214,10 +217,11 @@ impl Gate {
     }
 
     /// How one message of a stream is to be carried out, and the message without its request id.
-    pub(super) fn streamed<M: MutationMessage>(caller: &Principal, mut message: M) -> (Mutation, M) {
+    pub(super) fn streamed<M: MutationMessage>(asking: &Asking, mut message: M) -> (Mutation, M) {
         let request_id = message.take_request_id();
         let mutation = Mutation {
-            caller: caller.clone(),
+            caller: asking.caller.clone(),
+            peer: asking.peer.clone(),
             request_id,
             body: Digest::of(&message.encode_to_vec()),
             validate_only: message.validate_only(),
@@ -230,6 +234,15 @@ impl Gate {
         self.begun.close();
         self.begun.wait().await;
     }
+}
+
+/// Who calls, and from where: the address that the transport saw, never what a header says.
+pub(super) fn asking<T>(request: &Request<T>) -> Result<Asking, Status> {
+    let peer = request.remote_addr();
+    Ok(Asking {
+        caller: principal(request.metadata()).map_err(to_status)?,
+        peer: peer.map_or_else(|| "in-process".to_owned(), |address| address.to_string()),
+    })
 }
 
 /// The caller's name from the metadata.

@@ -2,6 +2,7 @@
 //! `status` turns errors into statuses, `gate` says who calls and how much at once.
 
 mod allocation;
+mod audit;
 mod bulk;
 pub mod convert;
 mod disbursement;

@@ -4,6 +4,7 @@
 
 use super::gate::Gate;
 use super::pb::allocation_service_server::AllocationServiceServer;
+use super::pb::audit_service_server::AuditServiceServer;
 use super::pb::disbursement_service_server::DisbursementServiceServer;
 use super::pb::formula_service_server::FormulaServiceServer;
 use super::pb::ledger_service_server::LedgerServiceServer;
@@ -13,7 +14,7 @@ use super::pb::statistics_service_server::StatisticsServiceServer;
 use super::pb::subsidy_service_server::SubsidyServiceServer;
 use super::status::with_details;
 use super::{
-    DESCRIPTORS, allocation, disbursement, formula, ledger, policy, simulation, statistics, subsidy,
+    DESCRIPTORS, allocation, audit, disbursement, formula, ledger, policy, simulation, statistics, subsidy,
 };
 use crate::app::App;
 use crate::domain::error::Error;
@@ -125,7 +126,7 @@ pub async fn serve(
     result
 }
 
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 10] = [
     "",
     "incentivefund.v1.StatisticsService",
     "incentivefund.v1.FormulaService",
@@ -135,6 +136,7 @@ const SERVICES: [&str; 9] = [
     "incentivefund.v1.DisbursementService",
     "incentivefund.v1.LedgerService",
     "incentivefund.v1.SimulationService",
+    "incentivefund.v1.AuditService",
 ];
 
 fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
@@ -171,6 +173,10 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
         app: app.clone(),
         gate: gate.clone(),
     };
+    let audits = audit::Audits {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
     Routes::new(
         StatisticsServiceServer::new(statistics)
             .max_decoding_message_size(bytes)
@@ -181,6 +187,7 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
     .add_service(PolicyServiceServer::new(policies).max_decoding_message_size(bytes))
     .add_service(SubsidyServiceServer::new(subsidies).max_decoding_message_size(bytes))
     .add_service(LedgerServiceServer::new(ledgers).max_decoding_message_size(bytes))
+    .add_service(AuditServiceServer::new(audits).max_decoding_message_size(bytes))
     .add_service(
         SimulationServiceServer::new(simulations)
             .max_decoding_message_size(bytes)

@@ -5,11 +5,12 @@ use super::convert::statistics::{
     from_data_set, from_data_set_revision, from_fault, from_indicator, from_observation, from_region,
     indicator, list, region, region_key, row,
 };
-use super::gate::{Gate, principal};
+use super::gate::{Gate, asking};
 use super::page::Page;
 use super::pb;
 use super::pb::statistics_service_server::StatisticsService;
 use super::status::to_status;
+use crate::app::audit::Asking;
 use crate::app::statistics::{AsOf, MAX_ROWS, data_set_name};
 use crate::app::{App, Mutation, clock};
 use crate::domain::digest::Digest;
@@ -215,10 +216,11 @@ impl StatisticsService for Statistics {
         request: Request<Streaming<pb::ImportObservationsRequest>>,
     ) -> Answer<pb::ImportObservationsResponse> {
         let permit = self.gate.enter()?;
-        let caller = principal(request.metadata()).map_err(to_status)?;
+        let Asking { caller, peer } = asking(&request)?;
         let Upload { header, body, rows } = receive(request.into_inner()).await?;
         let mutation = Mutation {
             caller,
+            peer,
             request_id: header.request_id,
             body,
             validate_only: header.validate_only,

@@ -5,7 +5,7 @@ use super::convert::claim::{
     claim_change, claim_input, from_claim, from_detail, from_event, from_outcome, note, payee, refused,
 };
 use super::convert::names;
-use super::gate::{Gate, MutationMessage, principal};
+use super::gate::{Gate, MutationMessage, asking};
 use super::page::Page;
 use super::pb;
 use super::pb::subsidy_service_server::SubsidyService;
@@ -68,15 +68,15 @@ impl SubsidyService for Subsidies {
         request: Request<Streaming<pb::SubmitClaimsRequest>>,
     ) -> Answer<Self::SubmitClaimsStream> {
         let permit = self.gate.enter()?;
-        let caller = principal(request.metadata()).map_err(to_status)?;
+        let asking = asking(&request)?;
         let app = self.app.clone();
         // The stream keeps its place among the calls until it ends.
         let permit = std::sync::Arc::new(permit);
         let answers = answer_each(self.gate.clone(), request.into_inner(), move |message| {
-            let (app, caller, permit) = (app.clone(), caller.clone(), permit.clone());
+            let (app, asking, permit) = (app.clone(), asking.clone(), permit.clone());
             async move {
                 let _permit = permit;
-                let (mutation, message): (_, pb::SubmitClaimsRequest) = Gate::streamed(&caller, message);
+                let (mutation, message): (_, pb::SubmitClaimsRequest) = Gate::streamed(&asking, message);
                 check_count("claims", message.claims.len())?;
                 let inputs = message.claims.into_iter().map(claim_input).map(refused).collect();
                 let outcomes = app.submit_claims(&mutation, inputs).await?;
@@ -245,14 +245,14 @@ impl SubsidyService for Subsidies {
         request: Request<Streaming<pb::ChangeClaimsRequest>>,
     ) -> Answer<Self::ChangeClaimsStream> {
         let permit = self.gate.enter()?;
-        let caller = principal(request.metadata()).map_err(to_status)?;
+        let asking = asking(&request)?;
         let app = self.app.clone();
         let permit = std::sync::Arc::new(permit);
         let answers = answer_each(self.gate.clone(), request.into_inner(), move |message| {
-            let (app, caller, permit) = (app.clone(), caller.clone(), permit.clone());
+            let (app, asking, permit) = (app.clone(), asking.clone(), permit.clone());
             async move {
                 let _permit = permit;
-                let (mutation, message): (_, pb::ChangeClaimsRequest) = Gate::streamed(&caller, message);
+                let (mutation, message): (_, pb::ChangeClaimsRequest) = Gate::streamed(&asking, message);
                 check_count("changes", message.changes.len())?;
                 let commands = message
                     .changes
@@ -413,9 +413,10 @@ impl SubsidyService for Subsidies {
         request: Request<pb::GetObjectionRequest>,
     ) -> Answer<pb::GetObjectionResponse> {
         let _permit = self.gate.enter()?;
+        let asking = asking(&request)?;
         let answer = async {
             let (claim, number) = names::objection("name", &request.into_inner().name)?;
-            let text = self.app.objection_text(&claim, number).await?;
+            let text = self.app.objection_text(&asking, &claim, number).await?;
             Ok(pb::GetObjectionResponse {
                 text: text.to_string(),
             })

@@ -3,7 +3,7 @@
 use super::Tx;
 use super::block::{Block, Parameters, get, get_money, get_number, int, number, text};
 use super::convert::stored;
-use super::ledger::{ENTRY, to_entry, to_fund};
+use super::ledger::{ENTRY, FUND, to_entry, to_fund};
 use crate::app::records::{AccountFilter, EntryFilter, FundHead};
 use crate::domain::allocation::{FundId, RunId, State};
 use crate::domain::digest::Digest;
@@ -25,7 +25,7 @@ impl Tx {
         let after = parameters.add(text(after));
         let limit = limit.min(MOST);
         let statement = format!(
-            "SELECT fund, ordinal, entries, digest, at, changes, claims, batches FROM ledger_fund \
+            "SELECT {FUND} FROM ledger_fund \
              WHERE fund > {after} ORDER BY fund LIMIT {limit}"
         );
         let rows = self.query_by(&statement, parameters).await?;

@@ -5,6 +5,7 @@ use super::block::{Block, Parameters, get, get_money, get_number, int, number, t
 use super::convert::{signature, stored};
 use crate::app::records::{Change, FundHead};
 use crate::domain::allocation::FundId;
+use crate::domain::audit;
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
 use crate::domain::ledger::{Account, Entry, Event, Head, Posting};
@@ -12,6 +13,9 @@ use crate::domain::money::Money;
 use sea_orm::QueryResult;
 use std::collections::BTreeMap;
 
+/// The columns of a fund.
+pub(super) const FUND: &str =
+    "fund, ordinal, entries, digest, at, changes, claims, batches, audit_records, audit_digest";
 /// The columns of an entry.
 pub(super) const ENTRY: &str = "number, at, made_by, event, from_account, to_account, amount_fen, \
      from_balance_fen, to_balance_fen, subject, note, reverses, digest";
@@ -30,7 +34,7 @@ impl Tx {
         let rows = self
             .query_with(wanted, |rows| {
                 format!(
-                    "SELECT fund, ordinal, entries, digest, at, changes, claims, batches FROM ledger_fund \
+                    "SELECT {FUND} FROM ledger_fund \
                      WHERE fund IN (SELECT r.fund FROM {rows} AS r) ORDER BY fund{lock}"
                 )
             })
@@ -59,7 +63,8 @@ impl Tx {
         self.execute_with(fund_rows(heads), |rows| {
             format!(
                 "UPDATE ledger_fund AS f SET entries = r.entries, digest = r.digest, at = r.at, \
-                 changes = r.changes, claims = r.claims, batches = r.batches FROM {rows} AS r WHERE f.fund = r.fund"
+                 changes = r.changes, claims = r.claims, batches = r.batches, audit_records = r.audit_records, \
+                 audit_digest = r.audit_digest FROM {rows} AS r WHERE f.fund = r.fund"
             )
         })
         .await
@@ -231,7 +236,16 @@ impl Tx {
 
 fn fund_rows(heads: &[(&FundId, &FundHead)]) -> Block {
     let mut block = Block::new([
-        "fund", "ordinal#", "entries#", "digest", "at#", "changes#", "claims#", "batches#",
+        "fund",
+        "ordinal#",
+        "entries#",
+        "digest",
+        "at#",
+        "changes#",
+        "claims#",
+        "batches#",
+        "audit_records#",
+        "audit_digest",
     ]);
     for &(fund, head) in heads {
         block.row([
@@ -243,6 +257,8 @@ fn fund_rows(heads: &[(&FundId, &FundHead)]) -> Block {
             number(head.changes),
             number(head.claims),
             number(head.batches),
+            number(head.audit.records),
+            text(head.audit.digest.as_str()),
         ]);
     }
     block
@@ -262,6 +278,10 @@ pub(super) fn to_fund(row: &QueryResult) -> Result<(FundId, FundHead), Error> {
         changes: get_number(row, "changes")?,
         claims: get_number(row, "claims")?,
         batches: get_number(row, "batches")?,
+        audit: audit::Head {
+            records: get_number(row, "audit_records")?,
+            digest: Digest::from_stored(get(row, "audit_digest")?),
+        },
     };
     Ok((fund, head))
 }

@@ -5,6 +5,7 @@
 //! PostgreSQL (the server that INCENTIVE_FUND_TEST_POSTGRES names; `scripts/test` starts one).
 
 use incentive_fund::app::App;
+use incentive_fund::app::audit::{AuditKeys, SigningKey, generate_signing_key};
 use incentive_fund::app::simulation::SimulationOptions;
 use incentive_fund::app::vault::Vault;
 use incentive_fund::domain::payer::Payer;
@@ -13,6 +14,7 @@ use incentive_fund::domain::region::RegionCode;
 use incentive_fund::grpc::convert::statistics::{from_indicator, from_region, from_row};
 use incentive_fund::grpc::pb;
 use incentive_fund::grpc::pb::allocation_service_client::AllocationServiceClient;
+use incentive_fund::grpc::pb::audit_service_client::AuditServiceClient;
 use incentive_fund::grpc::pb::disbursement_service_client::DisbursementServiceClient;
 use incentive_fund::grpc::pb::formula_service_client::FormulaServiceClient;
 use incentive_fund::grpc::pb::ledger_service_client::LedgerServiceClient;
@@ -89,7 +91,8 @@ where
         }
     };
     let vault = Vault::parse(&Vault::generate("test", None).unwrap()).unwrap();
-    let world = World { url, vault };
+    let signing = SigningKey::parse(&generate_signing_key("test", None).unwrap()).unwrap();
+    let world = World { url, vault, signing };
     let ended = tokio::spawn(story(world)).await;
     if let Some(fresh) = postgres {
         fresh.drop_it().await;
@@ -139,6 +142,8 @@ pub struct World {
     pub url: String,
     /// The keys for personal data.
     pub vault: Vault,
+    /// The key that signs checkpoints.
+    pub signing: SigningKey,
 }
 
 /// Limits that no story meets by accident.
@@ -217,6 +222,10 @@ impl World {
         let (stop, stopped) = oneshot::channel::<()>();
         let app = App::new(store.clone())
             .with_debtors(debtors())
+            .with_audit_keys(AuditKeys {
+                signing: Some(self.signing.clone()),
+                directory: None,
+            })
             .with_simulation_options(options);
         let app = match vault {
             Some(vault) => app.with_vault(vault),
@@ -309,6 +318,7 @@ pub struct Client {
     pub ledger: LedgerServiceClient<Identified>,
     pub disbursements: DisbursementServiceClient<Identified>,
     pub simulations: SimulationServiceClient<Identified>,
+    pub audit: AuditServiceClient<Identified>,
 }
 
 /// A new id for a mutation.
@@ -329,6 +339,7 @@ impl Client {
             policies: PolicyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             ledger: LedgerServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            audit: AuditServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             simulations: SimulationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             disbursements: DisbursementServiceClient::new(service).max_decoding_message_size(usize::MAX),
         }

@@ -21,6 +21,7 @@ pub use lines::{BatchDetail, BatchLine, LineTotal};
 pub(super) use release::reseal_payees;
 pub use results::{ImportedResults, ResultRow, ResultScope, RowOutcome};
 
+use super::audit::digest_of;
 use super::books::OpenBooks;
 use super::desk::told;
 use super::records::ClaimFilter;
@@ -28,6 +29,7 @@ use super::{App, Mutation, clock};
 use crate::app::books::Told;
 use crate::domain::allocation::{FundId, Signature};
 use crate::domain::claim::{Claim, State};
+use crate::domain::digest::Digest;
 use crate::domain::disbursement::{Batch, BatchAction, BatchState, Payment};
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::subsidy::format_date;
@@ -102,6 +104,7 @@ impl App {
             .await?;
             books.fund(fund)?.tell(of_batch(&batch, "batch.created"), &signed);
             tx.store_batch(&batch).await?;
+            touch(&tx, &batch, None)?;
             books.write(&tx).await?;
             Ok((tx, batch))
         })
@@ -125,6 +128,7 @@ impl App {
             let signed = clock::sign(&mutation.caller);
             let mut batch = find(&tx, name).await?;
             batch.check_etag(etag)?;
+            let before = digest_of(&batch)?;
             batch.act(BatchAction::Change, false, signed.clone())?;
             let wanted: BTreeSet<u64> = numbers.iter().copied().collect();
             let (mut removed, left): (Vec<Claim>, Vec<Claim>) = claims_of(&tx, &batch)
@@ -143,6 +147,7 @@ impl App {
                 .fund(&name.fund)?
                 .tell(of_batch(&batch, "batch.changed"), &signed);
             tx.store_batch(&batch).await?;
+            touch(&tx, &batch, Some(before))?;
             books.write(&tx).await?;
             Ok((tx, batch))
         })
@@ -161,11 +166,13 @@ impl App {
             let signed = clock::sign(&mutation.caller);
             let mut batch = find(&tx, name).await?;
             batch.check_etag(etag)?;
+            let before = digest_of(&batch)?;
             batch.act(BatchAction::Freeze, false, signed.clone())?;
             books
                 .fund(&name.fund)?
                 .tell(of_batch(&batch, "batch.frozen"), &signed);
             tx.store_batch(&batch).await?;
+            touch(&tx, &batch, Some(before))?;
             books.write(&tx).await?;
             Ok((tx, batch))
         })
@@ -184,6 +191,7 @@ impl App {
             let signed = clock::sign(&mutation.caller);
             let mut batch = find(&tx, name).await?;
             batch.check_etag(etag)?;
+            let before = digest_of(&batch)?;
             batch.act(BatchAction::Cancel, false, signed.clone())?;
             let mut claims = claims_of(&tx, &batch).await?;
             let kind = "claim.taken_out";
@@ -196,6 +204,7 @@ impl App {
                 .fund(&name.fund)?
                 .tell(of_batch(&batch, "batch.cancelled"), &signed);
             tx.store_batch(&batch).await?;
+            touch(&tx, &batch, Some(before))?;
             books.write(&tx).await?;
             Ok((tx, batch))
         })
@@ -216,6 +225,7 @@ impl App {
             let signed = clock::sign(&mutation.caller);
             let mut batch = find(&tx, name).await?;
             batch.check_etag(etag)?;
+            let before = digest_of(&batch)?;
             batch.act(BatchAction::Release, true, signed.clone())?;
             check_not_past(&batch, clock::today()?)?;
             instruct(&tx, vault, &mut books, &batch, &signed).await?;
@@ -223,11 +233,19 @@ impl App {
                 .fund(&name.fund)?
                 .tell(of_batch(&batch, "batch.released"), &signed);
             tx.store_batch(&batch).await?;
+            touch(&tx, &batch, Some(before))?;
             books.write(&tx).await?;
             Ok((tx, batch))
         })
         .await
     }
+}
+
+/// Says in the audit log what became of a batch. Its claims are named by the history that the record accounts for.
+fn touch(tx: &Tx, batch: &Batch, before: Option<Digest>) -> Result<(), Error> {
+    let after = digest_of(batch)?;
+    tx.trail(|trail| trail.touch(batch.resource_name(), before, Some(after)));
+    Ok(())
 }
 
 /// Opens the books of a fund that there is.

@@ -42,6 +42,16 @@ pub struct ResultScope {
     pub batch: Option<u64>,
 }
 
+impl ResultScope {
+    /// The fund's or the batch's resource name.
+    fn resource_name(&self) -> String {
+        match self.batch {
+            Some(batch) => format!("funds/{}/batches/{batch}", self.fund),
+            None => format!("funds/{}", self.fund),
+        }
+    }
+}
+
 /// What became of one answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -152,6 +162,9 @@ impl App {
                 };
                 batches.push(find(&tx, &name).await?);
             }
+            // What was changed is recorded part by part; this says that the file was taken, and answered.
+            let (resource, digest) = (scope.resource_name(), mutation.body.clone());
+            tx.trail(|trail| trail.touch(resource, None, Some(digest)));
             let imported = ImportedResults {
                 rows: rows.clone(),
                 batches,
@@ -486,6 +499,7 @@ mod tests {
     fn parts_of_a_mutation_have_ids_that_follow_from_its_own() {
         let whole = Mutation {
             caller: crate::domain::identity::Principal::parse("clerk").unwrap(),
+            peer: "in-process".to_owned(),
             request_id: "x".repeat(64),
             body: Digest::of(b"body"),
             validate_only: false,

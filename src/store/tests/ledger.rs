@@ -32,6 +32,7 @@ fn head(ordinal: u64, journal: Head) -> FundHead {
         changes: 0,
         claims: 0,
         batches: 0,
+        audit: crate::domain::audit::Head::empty(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Deciding on commands, in memory: a refusal changes nothing.
 
-use super::{Held, KeyName, Sheet, told};
+use super::{Held, KeyName, Sheet, Touched, told};
+use crate::app::audit::digest_of;
 use crate::app::books::OpenFund;
 use crate::app::clock;
 use crate::app::desk::command::{
@@ -164,6 +165,11 @@ impl Sheet<'_> {
         for key in &keys {
             self.new_keys.push((id.clone(), programme.clone(), key.clone()));
         }
+        self.touched.push(Touched {
+            claim: id.clone(),
+            before: None,
+            after: digest_of(&claim)?,
+        });
         let held = Held {
             claim: claim.clone(),
             stored: None,
@@ -425,6 +431,11 @@ impl Sheet<'_> {
             held.claim.state == State::Approved,
             claim.state == State::Approved,
         );
+        self.touched.push(Touched {
+            claim: id.clone(),
+            before: Some(digest_of(&held.claim)?),
+            after: digest_of(&claim)?,
+        });
         held.claim = claim.clone();
         if waited != waits {
             let place = (id.fund.clone(), claim.region.clone(), claim.programme.clone());
