@@ -13,6 +13,7 @@ mod m0007_policies;
 mod m0008_claims;
 mod m0009_payments;
 mod m0010_simulations;
+mod m0015_access;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{DatabaseConnection, EntityTrait};
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_claims::Migration),
             Box::new(m0009_payments::Migration),
             Box::new(m0010_simulations::Migration),
+            Box::new(m0015_access::Migration),
         ]
     }
 }

@@ -21,8 +21,10 @@ pub mod rules;
 pub mod simulation;
 pub mod statistics;
 mod submission;
+pub mod tokens;
 pub mod vault;
 
+use crate::domain::access::Scope;
 use crate::domain::digest::Digest;
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::identity::Principal;
@@ -51,6 +53,8 @@ pub struct App {
 pub struct Mutation {
     /// Who calls.
     pub caller: Principal,
+    /// The regions that it may touch; what is elsewhere is not there.
+    pub scope: Scope,
     /// Makes a repeated call harmless; empty means none.
     pub request_id: String,
     /// Digest of the request's body.

@@ -23,6 +23,7 @@ mod runs;
 mod simulations;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use journal::StoredEntry;
 pub use observations::ObservationFilter;
