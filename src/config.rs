@@ -1,5 +1,9 @@
 //! Configuration in layers: the built-in default, a file, the environment, flags.
 
+mod access;
+
+pub use access::{Access, Certificate, ClientCertificates, Jwt, RoleRule, Tls};
+
 use crate::app::audit::{AuditKeys, SigningKey};
 use crate::app::simulation::SimulationOptions;
 use crate::app::vault::Vault;
@@ -7,12 +11,15 @@ use crate::domain::error::{Error, Faults, Violation};
 use crate::domain::payer::Payer;
 use crate::domain::payment::{Debtor, Debtors};
 use crate::domain::region::RegionCode;
-use crate::grpc::server::Limits;
-use crate::store::StoreOptions;
+use crate::grpc::Rate;
+use crate::grpc::server::{Door, Limits};
+use crate::store::{Store, StoreOptions};
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -29,6 +36,8 @@ const ENVIRONMENT: &str = "INCENTIVE_FUND";
 pub struct Config {
     pub database: Database,
     pub server: Server,
+    pub tls: Tls,
+    pub access: Access,
     pub privacy: Privacy,
     pub log: Log,
     pub cli: Cli,
@@ -56,9 +65,15 @@ pub struct Database {
 #[allow(missing_docs)]
 pub struct Server {
     pub address: SocketAddr,
+    pub insecure: bool,
     pub max_message_bytes: usize,
     pub max_calls: usize,
     pub max_streams_per_connection: u32,
+    pub max_connections: usize,
+    pub max_metadata_bytes: u32,
+    pub handshake_timeout_seconds: u64,
+    pub caller_calls_per_second: u32,
+    pub caller_burst: u32,
     pub call_timeout_seconds: u64,
     pub shutdown_timeout_seconds: u64,
 }
@@ -230,6 +245,11 @@ pub enum LogFormat {
 #[allow(missing_docs)]
 pub struct Cli {
     pub principal: String,
+    pub token_file: PathBuf,
+    pub ca_file: PathBuf,
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+    pub deadline_seconds: u64,
     pub log_filter: String,
 }
 
@@ -325,6 +345,30 @@ impl Config {
             0,
             43_200,
         );
+            "server.max_connections",
+            self.server.max_connections as u64,
+            1,
+            1_000_000,
+        );
+        within(
+            "server.max_metadata_bytes",
+            self.server.max_metadata_bytes.into(),
+            4_096,
+            1 << 20,
+        );
+        within(
+            "server.handshake_timeout_seconds",
+            self.server.handshake_timeout_seconds,
+            1,
+            600,
+        );
+        within(
+            "server.caller_burst",
+            self.server.caller_burst.into(),
+            1,
+            1_000_000,
+        );
+        within("cli.deadline_seconds", self.cli.deadline_seconds, 0, 86_400);
         within("simulation.threads", self.simulation.threads as u64, 0, 1_024);
         within(
             "simulation.max_points",
@@ -350,8 +394,18 @@ impl Config {
                 "sqlite://文件?mode=rwc 或 postgres://用户:密码@主机:端口/库名",
             ));
         }
-        if let Err(Error::Invalid(faults)) = self.payment.debtors() {
-            violations.extend(faults);
+        for checked in [self.payment.debtors().map(drop), self.access.check()] {
+            if let Err(Error::Invalid(faults)) = checked {
+                violations.extend(faults);
+            }
+        }
+        if self.server.insecure && !self.server.address.ip().is_loopback() {
+            violations.push(Violation::new(
+                "server.insecure",
+                format!("true, with server.address {}", self.server.address),
+                "false: without authentication the server listens on a loopback address only",
+                "false:不验证身份时只能监听回环地址",
+            ));
         }
         if violations.is_empty() {
             Ok(())
@@ -377,12 +431,47 @@ impl Config {
         }
     }
 
+    /// Who comes in to a server over `store`, and how.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where something is configured wrongly, a file cannot be read, or tokens would travel
+    /// in the clear.
+    pub async fn door(&self, store: &Store) -> Result<Door, Error> {
+        if self.server.insecure {
+            return Ok(Door::open());
+        }
+        let tls = self.tls.load()?;
+        let address = self.server.address;
+        if tls.is_none() && !address.ip().is_loopback() && !self.tls.terminated_elsewhere {
+            return Err(Violation::new(
+                "tls.certificate_file",
+                format!("(empty), with server.address {address}"),
+                "a certificate: tokens must not travel in the clear (tls.terminated_elsewhere = true says that a \
+                 proxy before the server has TLS)",
+                "证书:令牌不得明文传输(tls.terminated_elsewhere = true 表示由前置代理提供 TLS)",
+            )
+            .into());
+        }
+        let authenticator = self.access.authenticator(store.clone()).await?;
+        Ok(Door {
+            access: crate::grpc::Access::Authenticated(Arc::new(authenticator)),
+            tls,
+        })
+    }
+
     /// What the server takes at most.
     pub fn limits(&self) -> Limits {
         Limits {
             max_message_bytes: self.server.max_message_bytes,
             max_calls: self.server.max_calls,
             max_streams_per_connection: self.server.max_streams_per_connection,
+            max_connections: self.server.max_connections,
+            max_metadata_bytes: self.server.max_metadata_bytes,
+            handshake_timeout: Duration::from_secs(self.server.handshake_timeout_seconds),
+            caller_rate: NonZeroU32::new(self.server.caller_calls_per_second)
+                .zip(NonZeroU32::new(self.server.caller_burst))
+                .map(|(per_second, burst)| Rate { per_second, burst }),
             call_timeout: Duration::from_secs(self.server.call_timeout_seconds),
             shutdown_timeout: Duration::from_secs(self.server.shutdown_timeout_seconds),
         }

@@ -6,6 +6,7 @@ use super::formulas::FormulaId;
 use super::records::RunFilter;
 use super::statistics::AsOf;
 use super::{App, Mutation, clock, issuing};
+use crate::domain::access::Scope;
 use crate::domain::allocation::{Difference, FundId, Outcome, Run, RunId, Stage, State, compare};
 use crate::domain::digest::Digest;
 use crate::domain::error::{Bilingual, Error, Violation};
@@ -63,8 +64,8 @@ impl App {
     }
 
     /// One run.
-    pub async fn run(&self, id: &RunId) -> Result<Run, Error> {
-        find_run(&self.store().begin_read().await?, id).await
+    pub async fn run(&self, scope: &Scope, id: &RunId) -> Result<Run, Error> {
+        find_shown(&self.store().begin_read().await?, scope, id).await
     }
 
     /// Runs, newest first, older than `before`.
@@ -78,9 +79,15 @@ impl App {
     }
 
     /// Two runs, region by region.
-    pub async fn compare_runs(&self, before: &RunId, after: &RunId) -> Result<Comparison, Error> {
+    pub async fn compare_runs(
+        &self,
+        scope: &Scope,
+        before: &RunId,
+        after: &RunId,
+    ) -> Result<Comparison, Error> {
         let tx = self.store().begin_read().await?;
-        let (before, after) = (find_run(&tx, before).await?, find_run(&tx, after).await?);
+        let before = find_shown(&tx, scope, before).await?;
+        let after = find_shown(&tx, scope, after).await?;
         Ok(Comparison {
             differences: compare(&before.outcome, &after.outcome),
             inputs: input_differences(&before, &after),
@@ -93,9 +100,14 @@ impl App {
     ///
     /// The inputs are immutable, so the amounts must come out the same; if they do not, that is an
     /// internal error and nothing is explained.
-    pub async fn explain_run(&self, id: &RunId, which: ExplainWhich) -> Result<Vec<Explanation>, Error> {
+    pub async fn explain_run(
+        &self,
+        scope: &Scope,
+        id: &RunId,
+        which: ExplainWhich,
+    ) -> Result<Vec<Explanation>, Error> {
         let tx = self.store().begin_read().await?;
-        let run = find_run(&tx, id).await?;
+        let run = find_shown(&tx, scope, id).await?;
         let inputs = &run.inputs;
         let request = ComputeRequest {
             formula: FormulaSource::Stored(FormulaId {
@@ -318,18 +330,27 @@ fn touch(tx: &Tx, run: &Run, before: Option<Digest>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn find_run(tx: &Tx, id: &RunId) -> Result<Run, Error> {
-    tx.run(id).await?.ok_or_else(|| Error::NotFound {
+/// A run that may be shown. Who does not reach all regions sees those that were issued: how the money was
+/// divided is public from then on, drafts are the city's.
+async fn find_shown(tx: &Tx, scope: &Scope, id: &RunId) -> Result<Run, Error> {
+    let run = tx.run(id).await?;
+    let shown = run.filter(|run| scope.is_all() || run.issued.is_some());
+    shown.ok_or_else(|| no_run(id))
+}
+
+fn no_run(id: &RunId) -> Error {
+    Error::NotFound {
         kind: "allocation",
         name: id.resource_name(),
-    })
+    }
+}
+
+async fn find_run(tx: &Tx, id: &RunId) -> Result<Run, Error> {
+    tx.run(id).await?.ok_or_else(|| no_run(id))
 }
 
 async fn fund_of(tx: &Tx, id: &RunId) -> Result<FundId, Error> {
-    tx.fund_of_run(id).await?.ok_or_else(|| Error::NotFound {
-        kind: "allocation",
-        name: id.resource_name(),
-    })
+    tx.fund_of_run(id).await?.ok_or_else(|| no_run(id))
 }
 
 async fn issued_advance(tx: &Tx, fund: &FundId, advance: &RunId) -> Result<Outcome, Error> {

@@ -11,6 +11,7 @@ use crate::domain::audit::{self, ChainName, Chained, Outcome, Record};
 use crate::domain::error::Error;
 use crate::domain::ledger::{Account, Books, Entry, Head, Posting};
 use crate::domain::money::Money;
+use crate::domain::region::RegionCode;
 use crate::store::Tx;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +38,8 @@ pub(super) struct OpenFund {
 /// What is told about a change, beside its number and signature.
 pub(super) struct Told<'a> {
     pub(super) kind: &'a str,
+    /// The region that it is about; none where it is about the fund.
+    pub(super) region: Option<RegionCode>,
     pub(super) resource: String,
     pub(super) state: &'a str,
     pub(super) amount: Money,
@@ -247,6 +250,7 @@ impl OpenFund {
             number: self.head.changes,
             signed: signed.clone(),
             kind: told.kind.to_owned(),
+            region: told.region,
             resource: told.resource,
             state: told.state.to_owned(),
             amount: told.amount,

@@ -12,6 +12,7 @@ use super::rules::AssessRequest;
 use super::submission::prepare;
 use super::vault::{Sealed, Vault};
 use super::{App, Mutation, clock};
+use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
 use crate::domain::claim::{Claim, ClaimId, Payee, Personal, State};
 use crate::domain::disbursement::{Answer, Payment};
@@ -65,6 +66,7 @@ impl App {
     /// comes to nothing, is a second one for a household or a home, or the region has no quota.
     pub async fn submit_claim(&self, mutation: &Mutation, input: ClaimInput) -> Result<Claim, Error> {
         let vault = self.vault()?;
+        mutation.scope.admit_region(&input.assess.region)?;
         let regions = BTreeSet::from([input.assess.region.clone()]);
         let reading = self.readings.of(self.store(), &self.rules, regions).await?;
         let submission = match reading.prepare(vault, input) {
@@ -107,6 +109,10 @@ impl App {
                     }
                 };
                 let region = &input.assess.region;
+                if let Err(refused) = mutation.scope.admit_region(region) {
+                    commands.push(Err(Refusal::from(&refused)));
+                    continue;
+                }
                 if !paths.contains_key(region) {
                     paths.insert(region.clone(), tx.region_path(region).await?);
                 }
@@ -165,7 +171,7 @@ impl App {
                 if let Some(answer) = answered_one(&tx, mutation, "RetryClaim").await? {
                     return Ok(answer);
                 }
-                let (claim, material) = find(&tx, id).await?;
+                let (claim, material) = find(&tx, &mutation.scope, id).await?;
                 let programme = self.rules(&tx).await?;
                 let programme = programme
                     .programme(&claim.programme)
@@ -212,6 +218,7 @@ impl App {
         region: &RegionCode,
         programme: &ProgrammeCode,
     ) -> Result<Vec<Claim>, Error> {
+        mutation.scope.admit_region(region)?;
         let mut claims = self
             .mutate_posting(mutation, "ReserveWaitingClaims", |tx| async move {
                 let mut books = OpenBooks::open(&tx, &BTreeSet::from([fund.clone()])).await?;
@@ -223,7 +230,9 @@ impl App {
                     by_waiting: true,
                     ..ClaimFilter::default()
                 };
-                let waiting = tx.list_claims(fund, &filter, 0, MAX_FROM_LIST).await?;
+                let waiting = tx
+                    .list_claims(fund, &mutation.scope, &filter, 0, MAX_FROM_LIST)
+                    .await?;
                 let accounts = waiting
                     .iter()
                     .flat_map(|claim| claim.accounts().map(|account| (fund.clone(), account)));
@@ -264,10 +273,10 @@ impl App {
     }
 
     /// A claim with what is around it.
-    pub async fn claim(&self, id: &ClaimId) -> Result<ClaimDetail, Error> {
+    pub async fn claim(&self, scope: &Scope, id: &ClaimId) -> Result<ClaimDetail, Error> {
         let vault = self.vault()?;
         let tx = self.store().begin_read().await?;
-        let (claim, material) = find(&tx, id).await?;
+        let (claim, material) = find(&tx, scope, id).await?;
         Ok(ClaimDetail {
             payments: tx.payments_of_claim(id).await?,
             objections: tx.objections(&[id]).await?,
@@ -281,28 +290,38 @@ impl App {
     /// At most `limit` claims of a fund after a number, by number.
     pub async fn claims(
         &self,
+        scope: &Scope,
         fund: &FundId,
         filter: &ClaimFilter,
         after: u64,
         limit: u64,
     ) -> Result<Vec<Claim>, Error> {
         let tx = self.store().begin_read().await?;
-        tx.list_claims(fund, filter, after, limit).await
+        tx.list_claims(fund, scope, filter, after, limit).await
     }
 
     /// What happened to a claim, oldest first, after a change.
-    pub async fn claim_history(&self, id: &ClaimId, after: u64, limit: u64) -> Result<Vec<Change>, Error> {
+    pub async fn claim_history(
+        &self,
+        scope: &Scope,
+        id: &ClaimId,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<Change>, Error> {
         let tx = self.store().begin_read().await?;
-        find(&tx, id).await?;
-        tx.changes(&id.fund, Some(&id.to_string()), after, limit).await
+        find(&tx, scope, id).await?;
+        // The claim is in reach, and so is all that happened to it, also before regions were noted.
+        let resource = id.to_string();
+        tx.changes(&id.fund, &Scope::All, Some(&resource), after, limit)
+            .await
     }
 
     /// Assesses a claim again from what was handed in, under the revision of the policy that it was
     /// assessed by. Both are immutable, so the amount must come out the same; if it does not, that is an
     /// internal error and nothing is explained.
-    pub async fn explain_claim(&self, id: &ClaimId) -> Result<Assessment, Error> {
+    pub async fn explain_claim(&self, scope: &Scope, id: &ClaimId) -> Result<Assessment, Error> {
         let tx = self.store().begin_read().await?;
-        let (claim, material) = find(&tx, id).await?;
+        let (claim, material) = find(&tx, scope, id).await?;
         let stored = tx.policy(&claim.policy, Some(claim.policy_revision)).await?;
         let stored = stored.ok_or_else(|| Error::internal(format!("{id} has no policy {}", claim.policy)))?;
         let policy = compile(&tx, stored).await?;
@@ -332,11 +351,13 @@ impl App {
     pub async fn objection_text(
         &self,
         asking: &Asking,
+        scope: &Scope,
         id: &ClaimId,
         number: u32,
     ) -> Result<Zeroizing<String>, Error> {
         let vault = self.vault()?;
         let tx = self.store().begin_read().await?;
+        find(&tx, scope, id).await?;
         let objections = tx.objections(&[id]).await?;
         let objection = objections
             .into_iter()
@@ -356,8 +377,11 @@ impl App {
     }
 }
 
-async fn find(tx: &Tx, id: &ClaimId) -> Result<(Claim, ClaimMaterial), Error> {
-    let claim = tx.claims(&[id]).await?.pop().ok_or_else(|| no_claim(id))?;
+/// A claim that is there and in reach; one out of reach is not there.
+async fn find(tx: &Tx, scope: &Scope, id: &ClaimId) -> Result<(Claim, ClaimMaterial), Error> {
+    let claim = tx.claims(&[id]).await?.pop();
+    let claim = claim.filter(|claim| scope.covers(&claim.region));
+    let claim = claim.ok_or_else(|| no_claim(id))?;
     let material = tx.claim_material(&[id]).await?.pop();
     let (_, material) = material.ok_or_else(|| no_claim(id))?;
     Ok((claim, material))

@@ -23,8 +23,10 @@ pub mod rules;
 pub mod simulation;
 pub mod statistics;
 mod submission;
+pub mod tokens;
 pub mod vault;
 
+use crate::domain::access::Scope;
 use crate::domain::digest::Digest;
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::identity::Principal;
@@ -57,6 +59,8 @@ pub struct Mutation {
     pub caller: Principal,
     /// From where, as the transport saw it: an address and port, or `in-process`.
     pub peer: String,
+    /// The regions that it may touch; what is elsewhere is not there.
+    pub scope: Scope,
     /// Makes a repeated call harmless; empty means none.
     pub request_id: String,
     /// Digest of the request's body.

@@ -3,6 +3,8 @@
 //! Everything else that is shown of a person is masked before it leaves the use case, for every caller. Each of
 //! these is recorded in the audit log before anything is handed out.
 
+use crate::domain::access::Permission;
+
 /// A way for personal data to leave the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disclosure {
@@ -25,10 +27,10 @@ impl Disclosure {
     }
 
     /// The permission that it takes, beside that to look at the resource.
-    pub const fn permission(self) -> &'static str {
+    pub const fn permission(self) -> Permission {
         match self {
-            Self::Objection => "personal.objections",
-            Self::BankFiles => "personal.payees",
+            Self::Objection => Permission::ObjectionsRead,
+            Self::BankFiles => Permission::PaymentsExport,
         }
     }
 

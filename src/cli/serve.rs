@@ -57,7 +57,11 @@ pub(super) async fn serve(config: &Config) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::usage(format!("server.address {address}: {error} / 无法监听该地址")))?;
     let bound = listener.local_addr().map_err(Error::internal)?;
-    tracing::info!(address = %bound, database = mask_password(&config.database.url), "serving");
+    let door = config.door(app.store()).await?;
+    if config.server.insecure {
+        tracing::warn!("insecure: whoever can connect may do everything, under any name");
+    }
+    tracing::info!(address = %bound, tls = door.tls.is_some(), database = mask_password(&config.database.url), "serving");
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -71,7 +75,7 @@ pub(super) async fn serve(config: &Config) -> Result<(), Failure> {
         config.database.request_retention_days,
     ));
     let checkpoints = tokio::spawn(keep_checkpoints(app.clone(), config.audit.checkpoint_minutes));
-    crate::grpc::server::serve(app.clone(), listener, config.limits(), stop).await?;
+    crate::grpc::server::serve(app.clone(), listener, door, config.limits(), stop).await?;
     forgetting.abort();
     checkpoints.abort();
     if config.audit.checkpoint_minutes > 0 {

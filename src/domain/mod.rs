@@ -4,6 +4,7 @@
 //! bytes. No floating-point number takes part in any decision about money.
 #![deny(clippy::float_arithmetic)]
 
+pub mod access;
 pub mod allocation;
 pub mod apportion;
 pub mod audit;

@@ -1,7 +1,7 @@
 //! AuditService.
 
 use super::convert::audit::{csv_lines, from_record, from_verification, json_lines, outcome};
-use super::gate::{Answers, Gate, asking};
+use super::gate::{Answers, Call, Gate};
 use super::page::Page;
 use super::pb;
 use super::pb::audit_service_server::AuditService;
@@ -35,7 +35,7 @@ impl AuditService for Audits {
         request: Request<pb::ListAuditRecordsRequest>,
     ) -> Answer<pb::ListAuditRecordsResponse> {
         let _permit = self.gate.enter()?;
-        asking(&request)?;
+        Call::of(&request)?.principal()?;
         let message = request.into_inner();
         let answer = async {
             let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
@@ -76,7 +76,7 @@ impl AuditService for Audits {
         request: Request<pb::VerifyAuditLogRequest>,
     ) -> Answer<Self::VerifyAuditLogStream> {
         let permit = self.gate.enter()?;
-        asking(&request)?;
+        Call::of(&request)?.principal()?;
         let message = request.into_inner();
         let (checkpoints, keys, most) =
             comparison(&message).map_err(|violation| to_status(violation.into()))?;
@@ -132,7 +132,7 @@ impl AuditService for Audits {
         request: Request<pb::ExportAuditLogRequest>,
     ) -> Answer<Self::ExportAuditLogStream> {
         let permit = self.gate.enter()?;
-        asking(&request)?;
+        Call::of(&request)?.principal()?;
         let message = request.into_inner();
         let chain = chain(&message.chain).map_err(|violation| to_status(violation.into()))?;
         let csv = match pb::AuditFormat::try_from(message.format) {

@@ -4,12 +4,14 @@ use super::Tx;
 use super::block::{Block, Parameters, get, get_money, get_number, int, number, text};
 use super::convert::{signature, stored};
 use crate::app::records::{Change, FundHead};
+use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
 use crate::domain::audit;
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
 use crate::domain::ledger::{Account, Entry, Event, Head, Posting};
 use crate::domain::money::Money;
+use crate::domain::region::RegionCode;
 use sea_orm::QueryResult;
 use std::collections::BTreeMap;
 
@@ -188,6 +190,7 @@ impl Tx {
             "at#",
             "made_by",
             "kind",
+            "region",
             "resource",
             "state",
             "amount_fen#",
@@ -200,6 +203,7 @@ impl Tx {
                 int(change.signed.at),
                 text(change.signed.by.as_str()),
                 text(&change.kind),
+                text(change.region.as_ref().map_or("", RegionCode::as_str)),
                 text(&change.resource),
                 text(&change.state),
                 int(change.amount.fen()),
@@ -209,10 +213,12 @@ impl Tx {
         self.insert_block("ledger_change", block).await
     }
 
-    /// At most `limit` changes of a fund after number `after`, in order; only of `resource` where one is given.
+    /// At most `limit` changes of a fund in the regions of `scope` after number `after`, in order; only of
+    /// `resource` where one is given.
     pub async fn changes(
         &self,
         fund: &FundId,
+        scope: &Scope,
         resource: Option<&str>,
         after: u64,
         limit: u64,
@@ -224,13 +230,22 @@ impl Tx {
             Some(resource) => format!("AND resource = {}", parameters.add(text(resource))),
             None => String::new(),
         };
+        let within = parameters.within("region", scope);
         let limit = limit.min(1_000_000);
         let statement = format!(
-            "SELECT number, at, made_by, kind, resource, state, amount_fen, note FROM ledger_change \
-             WHERE fund = {fund} AND number > {after} {of_resource} ORDER BY number LIMIT {limit}"
+            "SELECT number, at, made_by, kind, region, resource, state, amount_fen, note FROM ledger_change \
+             WHERE fund = {fund} AND number > {after} {of_resource}{within} ORDER BY number LIMIT {limit}"
         );
         let rows = self.query_by(&statement, parameters).await?;
         rows.iter().map(to_change).collect()
+    }
+}
+
+/// The region in a column that may be empty.
+pub(super) fn optional_region(code: &str) -> Result<Option<RegionCode>, Error> {
+    match code {
+        "" => Ok(None),
+        code => stored(RegionCode::parse("region", code)).map(Some),
     }
 }
 
@@ -314,6 +329,7 @@ fn to_change(row: &QueryResult) -> Result<Change, Error> {
         number: get_number(row, "number")?,
         signed: signature(&text("made_by")?, get(row, "at")?)?,
         kind: text("kind")?,
+        region: optional_region(&text("region")?)?,
         resource: text("resource")?,
         state: text("state")?,
         amount: get_money(row, "amount_fen")?,

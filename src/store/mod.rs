@@ -24,6 +24,7 @@ mod runs;
 mod simulations;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use audit::StoredRecord;
 pub use journal::StoredEntry;

@@ -2,6 +2,7 @@
 
 use super::SigningKey;
 use crate::app::{App, Mutation, clock};
+use crate::domain::access::Scope;
 use crate::domain::audit::{ChainHead, Checkpoint, JournalHead};
 use crate::domain::digest::Digest;
 use crate::domain::error::{Bilingual, Error};
@@ -112,6 +113,7 @@ impl App {
         let mutation = Mutation {
             caller: Principal::parse("incentive-fund")?,
             peer: "in-process".to_owned(),
+            scope: Scope::All,
             request_id: String::new(),
             body: Digest::of(b""),
             validate_only: false,

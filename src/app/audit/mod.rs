@@ -136,7 +136,7 @@ impl App {
             request_id: String::new(),
         };
         let record = Record {
-            reason: what.permission().to_owned(),
+            reason: what.permission().code().to_owned(),
             resource,
             count,
             ..call.record(Outcome::Disclosed)

@@ -5,6 +5,7 @@ use crate::app::records::Change;
 use crate::domain::audit::{Changes, Outcome, Record};
 use crate::domain::digest::{Digest, DigestBuilder};
 use crate::domain::error::Error;
+use crate::domain::region::RegionCode;
 use serde::Serialize;
 
 /// A resource that was changed.
@@ -130,6 +131,7 @@ pub(in crate::app) fn changes_of(changes: &[Change]) -> Option<Changes> {
             .field(&change.signed.at.to_string())
             .field(change.signed.by.as_str())
             .field(&change.kind)
+            .field(change.region.as_ref().map_or("", RegionCode::as_str))
             .field(&change.resource)
             .field(&change.state)
             .field(&change.amount.fen().to_string())

@@ -5,6 +5,7 @@ use super::VerifyingKeys;
 use super::trail::changes_of;
 use crate::app::App;
 use crate::app::records::Change;
+use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
 use crate::domain::audit::{ChainName, ChainSummary, Changes, Checkpoint, Finding, Head, Point, Verifier};
 use crate::domain::digest::Digest;
@@ -234,7 +235,9 @@ impl History {
         let ahead = self.lines.first().zip(self.lines.last());
         if ahead.is_none_or(|(first, last)| changes.first < first.number || last.number < changes.last) {
             let after = changes.first - 1;
-            self.lines = tx.changes(&self.fund, None, after, count.max(LINES)).await?;
+            self.lines = tx
+                .changes(&self.fund, &Scope::All, None, after, count.max(LINES))
+                .await?;
         }
         let from = self.lines.partition_point(|line| line.number < changes.first);
         let to = self.lines.partition_point(|line| line.number <= changes.last);

@@ -244,6 +244,7 @@ async fn attempt_all(
         for job in jobs {
             let Mutation {
                 caller,
+                scope,
                 request_id,
                 body,
                 ..
@@ -256,9 +257,9 @@ async fn attempt_all(
             let signed = clock::sign(caller);
             let reply = match &job.work {
                 Work::One(command) => sheet
-                    .carry_out(command, &signed)
+                    .carry_out(command, scope, &signed)
                     .map(|claim| Reply::One(Box::new(claim))),
-                Work::Many(commands) => sheet.rows(commands, &signed).map(Reply::Many),
+                Work::Many(commands) => sheet.rows(commands, scope, &signed).map(Reply::Many),
             };
             if let Err(defect @ Error::Internal { .. }) = reply {
                 return Err(defect);

@@ -9,6 +9,7 @@ use super::{App, BatchName, find, no_payment};
 use crate::app::audit::Asking;
 use crate::app::personal::Disclosure;
 use crate::app::vault::Vault;
+use crate::domain::access::Scope;
 use crate::domain::claim::{Claim, ClaimId};
 use crate::domain::disbursement::{Batch, BatchState, Payment};
 use crate::domain::error::{Bilingual, Error};
@@ -74,13 +75,14 @@ impl App {
     pub async fn export_batch(
         &self,
         asking: &Asking,
+        scope: &Scope,
         name: &BatchName,
         format: FileFormat,
         payer: Option<Payer>,
     ) -> Result<Vec<BankFile>, Error> {
         let vault = self.vault()?;
         let tx = self.store().begin_read().await?;
-        let batch = find(&tx, name).await?;
+        let batch = find(&tx, scope, name).await?;
         check_released(&batch)?;
         let programme = programme_name(&tx, &batch).await?;
         let ordinal = ordinal(&tx, &batch).await?;

@@ -27,6 +27,7 @@ use super::desk::told;
 use super::records::ClaimFilter;
 use super::{App, Mutation, clock};
 use crate::app::books::Told;
+use crate::domain::access::Scope;
 use crate::domain::allocation::{FundId, Signature};
 use crate::domain::claim::{Claim, State};
 use crate::domain::digest::Digest;
@@ -70,6 +71,7 @@ impl App {
         self.mutate_posting(mutation, "CreateBatch", |tx| async move {
             let today = clock::today()?;
             create.check(today)?;
+            create.check_reach(&mutation.scope)?;
             let fund = &create.fund;
             let mut books = open(&tx, fund).await?;
             let signed = clock::sign(&mutation.caller);
@@ -82,6 +84,7 @@ impl App {
                 fund: fund.clone(),
                 number,
                 programme: create.programme.clone(),
+                region: create.region.clone(),
                 state: BatchState::Draft,
                 version: 1,
                 execution_date: format_date(create.execution_date),
@@ -126,7 +129,7 @@ impl App {
         self.mutate_posting(mutation, "RemoveFromBatch", |tx| async move {
             let mut books = open(&tx, &name.fund).await?;
             let signed = clock::sign(&mutation.caller);
-            let mut batch = find(&tx, name).await?;
+            let mut batch = find(&tx, &mutation.scope, name).await?;
             batch.check_etag(etag)?;
             let before = digest_of(&batch)?;
             batch.act(BatchAction::Change, false, signed.clone())?;
@@ -164,7 +167,7 @@ impl App {
         self.mutate_posting(mutation, "FreezeBatch", |tx| async move {
             let mut books = open(&tx, &name.fund).await?;
             let signed = clock::sign(&mutation.caller);
-            let mut batch = find(&tx, name).await?;
+            let mut batch = find(&tx, &mutation.scope, name).await?;
             batch.check_etag(etag)?;
             let before = digest_of(&batch)?;
             batch.act(BatchAction::Freeze, false, signed.clone())?;
@@ -189,7 +192,7 @@ impl App {
         self.mutate_posting(mutation, "CancelBatch", |tx| async move {
             let mut books = open(&tx, &name.fund).await?;
             let signed = clock::sign(&mutation.caller);
-            let mut batch = find(&tx, name).await?;
+            let mut batch = find(&tx, &mutation.scope, name).await?;
             batch.check_etag(etag)?;
             let before = digest_of(&batch)?;
             batch.act(BatchAction::Cancel, false, signed.clone())?;
@@ -223,7 +226,7 @@ impl App {
         self.mutate_posting(mutation, "ReleaseBatch", |tx| async move {
             let mut books = open(&tx, &name.fund).await?;
             let signed = clock::sign(&mutation.caller);
-            let mut batch = find(&tx, name).await?;
+            let mut batch = find(&tx, &mutation.scope, name).await?;
             batch.check_etag(etag)?;
             let before = digest_of(&batch)?;
             batch.act(BatchAction::Release, true, signed.clone())?;
@@ -255,8 +258,11 @@ async fn open(tx: &Tx, fund: &FundId) -> Result<OpenBooks, Error> {
     Ok(books)
 }
 
-async fn find(tx: &Tx, name: &BatchName) -> Result<Batch, Error> {
+/// A batch that is there and in reach; one out of reach is not there. A batch of claims of any region is in
+/// reach of those who reach all.
+async fn find(tx: &Tx, scope: &Scope, name: &BatchName) -> Result<Batch, Error> {
     let found = tx.batch(&name.fund, name.number).await?;
+    let found = found.filter(|batch| scope.covers_optional(batch.region.as_ref()));
     found.ok_or_else(|| Error::NotFound {
         kind: "payment batch",
         name: name.to_string(),
@@ -271,7 +277,8 @@ async fn claims_of(tx: &Tx, batch: &Batch) -> Result<Vec<Claim>, Error> {
         batch: Some(batch.number),
         ..ClaimFilter::default()
     };
-    tx.list_claims(&batch.fund, &filter, 0, MAX_CLAIMS).await
+    tx.list_claims(&batch.fund, &Scope::All, &filter, 0, MAX_CLAIMS)
+        .await
 }
 
 fn check_removal(
@@ -394,6 +401,7 @@ fn no_payment(reference: &str) -> Error {
 fn of_batch<'a>(batch: &'a Batch, kind: &'a str) -> Told<'a> {
     Told {
         kind,
+        region: batch.region.clone(),
         resource: batch.resource_name(),
         state: batch.state.code(),
         amount: batch.amount,

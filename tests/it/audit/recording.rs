@@ -175,8 +175,8 @@ async fn everything_that_is_done_is_recorded(world: World) {
     assert_eq!(
         told,
         [
-            ("general", objection.as_str(), "personal.objections", 1),
-            ("general", "funds/f/batches/1", "personal.payees", 4),
+            ("general", objection.as_str(), "objections.read", 1),
+            ("general", "funds/f/batches/1", "payments.export", 4),
         ]
     );
     let verified = chief.log_verifies(&[]).await;

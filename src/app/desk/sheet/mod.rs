@@ -40,7 +40,7 @@ pub(super) struct Sheet<'a> {
     concluded: BTreeSet<String>,
     objections: BTreeMap<(ClaimId, u32), Objection>,
     touched_objections: BTreeSet<(ClaimId, u32)>,
-    taken: HashMap<KeyName, ClaimId>,
+    taken: HashMap<KeyName, (ClaimId, RegionCode)>,
     new_keys: Vec<(ClaimId, ProgrammeCode, OnceKey)>,
     freed_keys: Vec<(ClaimId, ProgrammeCode, OnceKey)>,
     waiting: BTreeMap<Place, u64>,
@@ -223,6 +223,7 @@ pub(in crate::app) fn key_rows(
 pub(in crate::app) fn told<'a>(claim: &Claim, kind: &'a str, note: &'a str) -> Told<'a> {
     Told {
         kind,
+        region: Some(claim.region.clone()),
         resource: claim.id.to_string(),
         state: claim.state.code(),
         amount: claim.amount,
