@@ -1,5 +1,10 @@
 //! Configuration in layers: the built-in default, a file, the environment, flags.
 
+mod access;
+
+pub use access::{Access, Certificate, ClientCertificates, Jwt, RoleRule, Tls};
+
+use crate::app::audit::{AuditKeys, SigningKey};
 use crate::app::reconciliation::ReconciliationOptions;
 use crate::app::simulation::SimulationOptions;
 use crate::app::vault::Vault;
@@ -8,12 +13,15 @@ use crate::domain::payer::Payer;
 use crate::domain::payment::{Debtor, Debtors};
 use crate::domain::reconciliation::{Rule, Rules};
 use crate::domain::region::RegionCode;
-use crate::grpc::server::Limits;
-use crate::store::StoreOptions;
+use crate::grpc::Rate;
+use crate::grpc::server::{Door, Limits};
+use crate::store::{Store, StoreOptions};
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -30,12 +38,15 @@ const ENVIRONMENT: &str = "INCENTIVE_FUND";
 pub struct Config {
     pub database: Database,
     pub server: Server,
+    pub tls: Tls,
+    pub access: Access,
     pub privacy: Privacy,
     pub log: Log,
     pub cli: Cli,
     pub payment: Payment,
     pub reconciliation: Reconciliation,
     pub simulation: Simulation,
+    pub audit: Audit,
 }
 
 /// `[database]`
@@ -57,9 +68,15 @@ pub struct Database {
 #[allow(missing_docs)]
 pub struct Server {
     pub address: SocketAddr,
+    pub insecure: bool,
     pub max_message_bytes: usize,
     pub max_calls: usize,
     pub max_streams_per_connection: u32,
+    pub max_connections: usize,
+    pub max_metadata_bytes: u32,
+    pub handshake_timeout_seconds: u64,
+    pub caller_calls_per_second: u32,
+    pub caller_burst: u32,
     pub call_timeout_seconds: u64,
     pub shutdown_timeout_seconds: u64,
 }
@@ -93,6 +110,47 @@ impl Privacy {
                 )
             })?;
         Ok(Some(Vault::parse(&text)?))
+    }
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Audit {
+    pub key_file: PathBuf,
+    pub checkpoint_minutes: u32,
+    pub checkpoint_directory: PathBuf,
+}
+
+impl Audit {
+    /// What signs checkpoints, and where they are put.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where the file cannot be read or is none; what it holds is never repeated.
+    pub fn keys(&self) -> Result<AuditKeys, Error> {
+        let given = |path: &PathBuf| (!path.as_os_str().is_empty()).then(|| path.clone());
+        let signing = match given(&self.key_file) {
+            None => None,
+            Some(path) => {
+                let text = std::fs::read_to_string(&path)
+                    .map(Zeroizing::new)
+                    .map_err(|error| {
+                        Violation::new(
+                            "audit.key_file",
+                            format!("{}: {error}", path.display()),
+                            "a file that can be read, as `keys generate --kind audit` writes it",
+                            "可读取的签名密钥文件(由 `keys generate --kind audit` 生成)",
+                        )
+                    })?;
+                Some(SigningKey::parse(&text)?)
+            }
+        };
+        Ok(AuditKeys {
+            signing,
+            directory: given(&self.checkpoint_directory),
+        })
     }
 }
 
@@ -217,6 +275,11 @@ pub enum LogFormat {
 #[allow(missing_docs)]
 pub struct Cli {
     pub principal: String,
+    pub token_file: PathBuf,
+    pub ca_file: PathBuf,
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+    pub deadline_seconds: u64,
     pub log_filter: String,
 }
 
@@ -306,6 +369,37 @@ impl Config {
             0,
             3_600,
         );
+        within(
+            "audit.checkpoint_minutes",
+            self.audit.checkpoint_minutes.into(),
+            0,
+            43_200,
+        );
+        within(
+            "server.max_connections",
+            self.server.max_connections as u64,
+            1,
+            1_000_000,
+        );
+        within(
+            "server.max_metadata_bytes",
+            self.server.max_metadata_bytes.into(),
+            4_096,
+            1 << 20,
+        );
+        within(
+            "server.handshake_timeout_seconds",
+            self.server.handshake_timeout_seconds,
+            1,
+            600,
+        );
+        within(
+            "server.caller_burst",
+            self.server.caller_burst.into(),
+            1,
+            1_000_000,
+        );
+        within("cli.deadline_seconds", self.cli.deadline_seconds, 0, 86_400);
         within("simulation.threads", self.simulation.threads as u64, 0, 1_024);
         within(
             "simulation.max_points",
@@ -346,8 +440,18 @@ impl Config {
                 "sqlite://文件?mode=rwc 或 postgres://用户:密码@主机:端口/库名",
             ));
         }
-        if let Err(Error::Invalid(faults)) = self.payment.debtors() {
-            violations.extend(faults);
+        for checked in [self.payment.debtors().map(drop), self.access.check()] {
+            if let Err(Error::Invalid(faults)) = checked {
+                violations.extend(faults);
+            }
+        }
+        if self.server.insecure && !self.server.address.ip().is_loopback() {
+            violations.push(Violation::new(
+                "server.insecure",
+                format!("true, with server.address {}", self.server.address),
+                "false: without authentication the server listens on a loopback address only",
+                "false:不验证身份时只能监听回环地址",
+            ));
         }
         if violations.is_empty() {
             Ok(())
@@ -373,12 +477,47 @@ impl Config {
         }
     }
 
+    /// Who comes in to a server over `store`, and how.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where something is configured wrongly, a file cannot be read, or tokens would travel
+    /// in the clear.
+    pub async fn door(&self, store: &Store) -> Result<Door, Error> {
+        if self.server.insecure {
+            return Ok(Door::open());
+        }
+        let tls = self.tls.load()?;
+        let address = self.server.address;
+        if tls.is_none() && !address.ip().is_loopback() && !self.tls.terminated_elsewhere {
+            return Err(Violation::new(
+                "tls.certificate_file",
+                format!("(empty), with server.address {address}"),
+                "a certificate: tokens must not travel in the clear (tls.terminated_elsewhere = true says that a \
+                 proxy before the server has TLS)",
+                "证书:令牌不得明文传输(tls.terminated_elsewhere = true 表示由前置代理提供 TLS)",
+            )
+            .into());
+        }
+        let authenticator = self.access.authenticator(store.clone()).await?;
+        Ok(Door {
+            access: crate::grpc::Access::Authenticated(Arc::new(authenticator)),
+            tls,
+        })
+    }
+
     /// What the server takes at most.
     pub fn limits(&self) -> Limits {
         Limits {
             max_message_bytes: self.server.max_message_bytes,
             max_calls: self.server.max_calls,
             max_streams_per_connection: self.server.max_streams_per_connection,
+            max_connections: self.server.max_connections,
+            max_metadata_bytes: self.server.max_metadata_bytes,
+            handshake_timeout: Duration::from_secs(self.server.handshake_timeout_seconds),
+            caller_rate: NonZeroU32::new(self.server.caller_calls_per_second)
+                .zip(NonZeroU32::new(self.server.caller_burst))
+                .map(|(per_second, burst)| Rate { per_second, burst }),
             call_timeout: Duration::from_secs(self.server.call_timeout_seconds),
             shutdown_timeout: Duration::from_secs(self.server.shutdown_timeout_seconds),
         }

@@ -4,6 +4,7 @@
 //! needs. `docs/ARCHITECTURE.md` in the repository has the map.
 
 pub mod app;
+pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod domain;

@@ -69,7 +69,7 @@ impl Office {
             .args(["--set", "server.address=127.0.0.1:0"])
             .args(["--set", "privacy.key_file=keys.toml"])
             .args(["--set", "log.format=json"])
-            .arg("serve")
+            .args(["serve", "--insecure"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

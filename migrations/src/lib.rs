@@ -2,6 +2,7 @@
 //!
 //! A step is a file; `README.md` beside this crate says how to add one. Steps only go forward.
 
+mod append_only;
 mod columns;
 mod m0001_regions_and_indicators;
 mod m0002_data_sets;
@@ -14,6 +15,8 @@ mod m0008_claims;
 mod m0009_payments;
 mod m0010_simulations;
 mod m0011_reconciliation;
+mod m0012_audit;
+mod m0015_access;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{DatabaseConnection, EntityTrait};
@@ -38,6 +41,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_payments::Migration),
             Box::new(m0010_simulations::Migration),
             Box::new(m0011_reconciliation::Migration),
+            Box::new(m0012_audit::Migration),
+            Box::new(m0015_access::Migration),
         ]
     }
 }

@@ -3,9 +3,9 @@
 //! Rows of these tables are written many at a time, as arrays; none of their columns is ever null: an
 //! absent text is empty, an absent number 0.
 
+use crate::append_only;
 use crate::columns::{fen, key, number, primary_key, text, time};
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::DbBackend;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -131,34 +131,10 @@ impl MigrationTrait for Migration {
 
         // Entries and changes are never changed or deleted; the database refuses it, too.
         for table in ["ledger_entry", "ledger_change"] {
-            for statement in append_only(manager.get_database_backend(), table) {
+            for statement in append_only::triggers(manager.get_database_backend(), table) {
                 manager.get_connection().execute_unprepared(&statement).await?;
             }
         }
         Ok(())
     }
-}
-
-fn append_only(backend: DbBackend, table: &str) -> Vec<String> {
-    if backend == DbBackend::Postgres {
-        return vec![
-            format!(
-                "CREATE FUNCTION {table}_is_append_only() RETURNS trigger LANGUAGE plpgsql AS \
-                 $$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
-            ),
-            format!(
-                "CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} \
-                 FOR EACH ROW EXECUTE FUNCTION {table}_is_append_only()"
-            ),
-        ];
-    }
-    ["UPDATE", "DELETE"]
-        .map(|change| {
-            format!(
-                "CREATE TRIGGER {table}_no_{} BEFORE {change} ON {table} \
-                 BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
-                change.to_lowercase()
-            )
-        })
-        .to_vec()
 }

@@ -1,11 +1,14 @@
 //! Allocation runs: create, review, approve, issue, supersede.
 
+use super::audit::digest_of;
 use super::computation::{ComputeRequest, Computed, DataSource, ExplainWhich, FormulaSource, compute, load};
 use super::formulas::FormulaId;
 use super::records::RunFilter;
 use super::statistics::AsOf;
 use super::{App, Mutation, clock, issuing};
+use crate::domain::access::Scope;
 use crate::domain::allocation::{Difference, FundId, Outcome, Run, RunId, Stage, State, compare};
+use crate::domain::digest::Digest;
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::formula::trace::Explanation;
 use crate::domain::money::Money;
@@ -61,8 +64,8 @@ impl App {
     }
 
     /// One run.
-    pub async fn run(&self, id: &RunId) -> Result<Run, Error> {
-        find_run(&self.store().begin_read().await?, id).await
+    pub async fn run(&self, scope: &Scope, id: &RunId) -> Result<Run, Error> {
+        find_shown(&self.store().begin_read().await?, scope, id).await
     }
 
     /// Runs, newest first, older than `before`.
@@ -76,9 +79,15 @@ impl App {
     }
 
     /// Two runs, region by region.
-    pub async fn compare_runs(&self, before: &RunId, after: &RunId) -> Result<Comparison, Error> {
+    pub async fn compare_runs(
+        &self,
+        scope: &Scope,
+        before: &RunId,
+        after: &RunId,
+    ) -> Result<Comparison, Error> {
         let tx = self.store().begin_read().await?;
-        let (before, after) = (find_run(&tx, before).await?, find_run(&tx, after).await?);
+        let before = find_shown(&tx, scope, before).await?;
+        let after = find_shown(&tx, scope, after).await?;
         Ok(Comparison {
             differences: compare(&before.outcome, &after.outcome),
             inputs: input_differences(&before, &after),
@@ -91,9 +100,14 @@ impl App {
     ///
     /// The inputs are immutable, so the amounts must come out the same; if they do not, that is an
     /// internal error and nothing is explained.
-    pub async fn explain_run(&self, id: &RunId, which: ExplainWhich) -> Result<Vec<Explanation>, Error> {
+    pub async fn explain_run(
+        &self,
+        scope: &Scope,
+        id: &RunId,
+        which: ExplainWhich,
+    ) -> Result<Vec<Explanation>, Error> {
         let tx = self.store().begin_read().await?;
-        let run = find_run(&tx, id).await?;
+        let run = find_shown(&tx, scope, id).await?;
         let inputs = &run.inputs;
         let request = ComputeRequest {
             formula: FormulaSource::Stored(FormulaId {
@@ -145,9 +159,10 @@ impl App {
         self.mutate(mutation, "ApproveAllocation", |tx| async move {
             let mut run = find_run(&tx, id).await?;
             run.check_etag(etag)?;
-            let version = run.version;
+            let (version, before) = (run.version, digest_of(&run)?);
             run.approve(clock::sign(&mutation.caller))?;
             tx.update_run(&run, version).await?;
+            touch(&tx, &run, Some(before))?;
             Ok((tx, run))
         })
         .await
@@ -160,7 +175,7 @@ impl App {
             let mut books = issuing::open(&tx, &fund_of(&tx, id).await?).await?;
             let mut run = find_run(&tx, id).await?;
             run.check_etag(etag)?;
-            let version = run.version;
+            let (version, before) = (run.version, digest_of(&run)?);
             let signed = clock::sign(&mutation.caller);
             run.issue(signed.clone())?;
             if let Some(issued) = tx.issued_run(&run.inputs.fund, run.inputs.stage.code()).await? {
@@ -184,6 +199,7 @@ impl App {
             }
             settles_what_is_out(&tx, &run).await?;
             tx.update_run(&run, version).await?;
+            touch(&tx, &run, Some(before))?;
             issuing::issue(&tx, &mut books, &run, None, &signed).await?;
             issuing::tell(&mut books, &run, &signed)?;
             books.write(&tx).await?;
@@ -211,6 +227,8 @@ impl App {
                 None => None,
             };
             let (version, other_version) = (run.version, other.as_ref().map(|other| other.version));
+            let before = digest_of(&run)?;
+            let other_before = other.as_ref().map(digest_of).transpose()?;
             if run.state == State::Issued {
                 not_settled(&tx, &run).await?;
             }
@@ -218,11 +236,13 @@ impl App {
             run.supersede(other.as_mut(), signed.clone())?;
             // The old one first: at most one run of a fund and stage may be issued at any moment.
             tx.update_run(&run, version).await?;
+            touch(&tx, &run, Some(before))?;
             if let (Some(other), Some(other_version)) = (&other, other_version)
                 && other.version != other_version
             {
                 settles_what_is_out(&tx, other).await?;
                 tx.update_run(other, other_version).await?;
+                touch(&tx, other, other_before)?;
                 issuing::issue(&tx, &mut books, other, Some(&run), &signed).await?;
                 issuing::tell(&mut books, &run, &signed)?;
                 issuing::tell(&mut books, other, &signed)?;
@@ -299,21 +319,38 @@ pub(super) async fn draft_run(
         outcome: computed.outcome,
     };
     tx.insert_run(&run).await?;
+    touch(tx, &run, None)?;
     Ok(run)
 }
 
-async fn find_run(tx: &Tx, id: &RunId) -> Result<Run, Error> {
-    tx.run(id).await?.ok_or_else(|| Error::NotFound {
+/// Says in the audit log what became of a run.
+fn touch(tx: &Tx, run: &Run, before: Option<Digest>) -> Result<(), Error> {
+    let after = digest_of(run)?;
+    tx.trail(|trail| trail.touch(run.id.resource_name(), before, Some(after)));
+    Ok(())
+}
+
+/// A run that may be shown. Who does not reach all regions sees those that were issued: how the money was
+/// divided is public from then on, drafts are the city's.
+async fn find_shown(tx: &Tx, scope: &Scope, id: &RunId) -> Result<Run, Error> {
+    let run = tx.run(id).await?;
+    let shown = run.filter(|run| scope.is_all() || run.issued.is_some());
+    shown.ok_or_else(|| no_run(id))
+}
+
+fn no_run(id: &RunId) -> Error {
+    Error::NotFound {
         kind: "allocation",
         name: id.resource_name(),
-    })
+    }
+}
+
+async fn find_run(tx: &Tx, id: &RunId) -> Result<Run, Error> {
+    tx.run(id).await?.ok_or_else(|| no_run(id))
 }
 
 async fn fund_of(tx: &Tx, id: &RunId) -> Result<FundId, Error> {
-    tx.fund_of_run(id).await?.ok_or_else(|| Error::NotFound {
-        kind: "allocation",
-        name: id.resource_name(),
-    })
+    tx.fund_of_run(id).await?.ok_or_else(|| no_run(id))
 }
 
 async fn issued_advance(tx: &Tx, fund: &FundId, advance: &RunId) -> Result<Outcome, Error> {

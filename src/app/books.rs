@@ -4,11 +4,14 @@
 //! balances, decide in memory, write arrays. A refusal names the one posting that caused it, and there is
 //! nothing to undo in the database.
 
+use super::audit::{changes_of, of_resources};
 use super::records::{Change, FundHead};
 use crate::domain::allocation::{FundId, Signature};
+use crate::domain::audit::{self, ChainName, Chained, Outcome, Record};
 use crate::domain::error::Error;
 use crate::domain::ledger::{Account, Books, Entry, Head, Posting};
 use crate::domain::money::Money;
+use crate::domain::region::RegionCode;
 use crate::store::Tx;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,12 +30,17 @@ pub(super) struct OpenFund {
     pub(super) head: FundHead,
     pub(super) books: Books,
     changes: Vec<Change>,
+    /// Records that account for the first so many of the changes.
+    records: Vec<Record>,
+    recorded: usize,
     new: bool,
 }
 
 /// What is told about a change, beside its number and signature.
 pub(super) struct Told<'a> {
     pub(super) kind: &'a str,
+    /// The region that it is about; none where it is about the fund.
+    pub(super) region: Option<RegionCode>,
     pub(super) resource: String,
     pub(super) state: &'a str,
     pub(super) amount: Money,
@@ -51,6 +59,8 @@ impl OpenBooks {
                 head,
                 books,
                 changes: Vec::new(),
+                records: Vec::new(),
+                recorded: 0,
                 new: false,
             };
             (fund, open)
@@ -70,12 +80,15 @@ impl OpenBooks {
                 changes: 0,
                 claims: 0,
                 batches: 0,
+                audit: audit::Head::empty(),
             };
             let open = OpenFund {
                 before: head.clone(),
                 books: Books::open(fund.clone(), head.journal.clone()),
                 head,
                 changes: Vec::new(),
+                records: Vec::new(),
+                recorded: 0,
                 new: true,
             };
             opened.funds.insert(fund.clone(), open);
@@ -117,10 +130,19 @@ impl OpenBooks {
 
     /// Writes what was posted and told.
     pub(super) async fn write(mut self, tx: &Tx) -> Result<(), Error> {
-        self.funds.retain(|_, open| {
+        let mut records: Vec<(ChainName, Vec<Chained>)> = Vec::new();
+        for (fund, open) in &mut self.funds {
             open.head.journal = open.books.head().clone();
-            open.new || open.head != open.before
-        });
+            open.record_the_rest(tx, fund);
+            let chain = ChainName::of_fund(fund);
+            let head = &mut open.head.audit;
+            let drafts = std::mem::take(&mut open.records).into_iter();
+            let chained: Vec<Chained> = drafts.map(|record| head.chain(&chain, record)).collect();
+            if !chained.is_empty() {
+                records.push((chain, chained));
+            }
+        }
+        self.funds.retain(|_, open| open.new || open.head != open.before);
         if self.funds.is_empty() {
             return Ok(());
         }
@@ -150,13 +172,16 @@ impl OpenBooks {
         let changes: Vec<(&FundId, &Change)> = (self.funds.iter())
             .flat_map(|(fund, open)| open.changes.iter().map(move |change| (fund, change)))
             .collect();
+        let records: Vec<(&ChainName, &Vec<Chained>)> =
+            records.iter().map(|(chain, chained)| (chain, chained)).collect();
         // Begun together: while the database takes one table's rows, the next one's are made ready.
-        let (balances, entries, changes) = tokio::join!(
+        let (balances, entries, changes, records) = tokio::join!(
             tx.store_balances(&balances),
             tx.insert_entries(&entries),
-            tx.insert_changes(&changes)
+            tx.insert_changes(&changes),
+            tx.insert_audit_records(&records)
         );
-        balances.and(entries).and(changes)
+        balances.and(entries).and(changes).and(records)
     }
 }
 
@@ -166,6 +191,63 @@ impl OpenFund {
         self.books.post(postings, signed)
     }
 
+    /// Adds a record to the fund's chain of the audit log; it accounts for what was told since the last one.
+    pub(super) fn record(&mut self, record: Record) {
+        let told = self.changes.get(self.recorded..).unwrap_or_default();
+        let changes = changes_of(told);
+        self.recorded = self.changes.len();
+        self.records.push(Record { changes, ..record });
+    }
+
+    /// Records what no record accounts for yet: what the transaction's call did, or what the program did of
+    /// itself, such as closing a batch that is finished.
+    fn record_the_rest(&mut self, tx: &Tx, fund: &FundId) {
+        let unrecorded = self.changes.get(self.recorded..).unwrap_or_default();
+        let moved = self.head.journal != self.before.journal;
+        if unrecorded.is_empty() && (!self.records.is_empty() || (!moved && !self.new)) {
+            return;
+        }
+        let of_call = tx.trail(|trail| {
+            let record = trail.record();
+            if record.is_some() {
+                trail.recorded();
+            }
+            record
+        });
+        let record = match (of_call, unrecorded.first()) {
+            (Some(mut record), _) => {
+                if record.count == 0 {
+                    let (before, after) = (&self.before.journal.digest, &self.head.journal.digest);
+                    of_resources(
+                        &mut record,
+                        &[(
+                            &format!("funds/{fund}"),
+                            (!self.new).then_some(before),
+                            Some(after),
+                        )],
+                    );
+                }
+                record
+            }
+            (None, Some(change)) => Record {
+                at: change.signed.at,
+                by: change.signed.by.as_str().to_owned(),
+                peer: "in-process".to_owned(),
+                action: change.kind.clone(),
+                request_id: String::new(),
+                outcome: Outcome::Done,
+                reason: String::new(),
+                resource: change.resource.clone(),
+                count: unrecorded.len() as u64,
+                before: String::new(),
+                after: String::new(),
+                changes: None,
+            },
+            (None, None) => return,
+        };
+        self.record(record);
+    }
+
     /// Adds to the fund's history.
     pub(super) fn tell(&mut self, told: Told<'_>, signed: &Signature) {
         self.head.changes += 1;
@@ -173,6 +255,7 @@ impl OpenFund {
             number: self.head.changes,
             signed: signed.clone(),
             kind: told.kind.to_owned(),
+            region: told.region,
             resource: told.resource,
             state: told.state.to_owned(),
             amount: told.amount,

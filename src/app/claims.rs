@@ -1,13 +1,18 @@
 //! Claims: hand in, decide, and everything after, one by one and in bulk.
 
+use super::audit::{Asking, digest_of};
 use super::books::OpenBooks;
-use super::desk::{Command, Outcome, Refusal, answered_many, answered_one, no_claim, objection_name};
+use super::desk::{
+    Command, Outcome, Refusal, answered_many, answered_one, no_claim, objection_name, with_masked_texts,
+};
+use super::personal::Disclosure;
 use super::policies::compile;
 use super::records::{Change, ClaimFilter, ClaimMaterial, Objection};
 use super::rules::AssessRequest;
 use super::submission::prepare;
 use super::vault::{Sealed, Vault};
 use super::{App, Mutation, clock};
+use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
 use crate::domain::claim::{Claim, ClaimId, Payee, Personal, State};
 use crate::domain::disbursement::{Answer, Payment};
@@ -63,6 +68,7 @@ impl App {
     /// comes to nothing, is a second one for a household or a home, or the region has no quota.
     pub async fn submit_claim(&self, mutation: &Mutation, input: ClaimInput) -> Result<Claim, Error> {
         let vault = self.vault()?;
+        mutation.scope.admit_region(&input.assess.region)?;
         let regions = BTreeSet::from([input.assess.region.clone()]);
         let reading = self.readings.of(self.store(), &self.rules, regions).await?;
         let submission = match reading.prepare(vault, input) {
@@ -105,6 +111,10 @@ impl App {
                     }
                 };
                 let region = &input.assess.region;
+                if let Err(refused) = mutation.scope.admit_region(region) {
+                    commands.push(Err(Refusal::from(&refused)));
+                    continue;
+                }
                 if !paths.contains_key(region) {
                     paths.insert(region.clone(), tx.region_path(region).await?);
                 }
@@ -163,7 +173,7 @@ impl App {
                 if let Some(answer) = answered_one(&tx, mutation, "RetryClaim").await? {
                     return Ok(answer);
                 }
-                let (claim, material) = find(&tx, id).await?;
+                let (claim, material) = find(&tx, &mutation.scope, id).await?;
                 let programme = self.rules(&tx).await?;
                 let programme = programme
                     .programme(&claim.programme)
@@ -210,54 +220,65 @@ impl App {
         region: &RegionCode,
         programme: &ProgrammeCode,
     ) -> Result<Vec<Claim>, Error> {
-        self.mutate_posting(mutation, "ReserveWaitingClaims", |tx| async move {
-            let mut books = OpenBooks::open(&tx, &BTreeSet::from([fund.clone()])).await?;
-            books.fund(fund)?;
-            let filter = ClaimFilter {
-                region: Some(region.clone()),
-                programme: Some(programme.clone()),
-                state: Some(State::Approved),
-                by_waiting: true,
-                ..ClaimFilter::default()
-            };
-            let waiting = tx.list_claims(fund, &filter, 0, MAX_FROM_LIST).await?;
-            let accounts = waiting
-                .iter()
-                .flat_map(|claim| claim.accounts().map(|account| (fund.clone(), account)));
-            books.load(&tx, accounts.collect::<Vec<_>>()).await?;
-            let today = clock::today()?;
-            let signed = clock::sign(&mutation.caller);
-            let mut reserved: Vec<(Claim, u32)> = Vec::new();
-            for mut claim in waiting {
-                let stored = claim.version;
-                let postings = claim.reserve(signed.clone(), today)?;
-                let open = books.fund(fund)?;
-                match open.post(postings, &signed) {
-                    Ok(()) => {}
-                    // Those behind it wait on: nobody is overtaken.
-                    Err(Error::State {
-                        reason: "QUOTA_EXCEEDED",
-                        ..
-                    }) => break,
-                    Err(failed) => return Err(failed),
+        mutation.scope.admit_region(region)?;
+        let mut claims = self
+            .mutate_posting(mutation, "ReserveWaitingClaims", |tx| async move {
+                let mut books = OpenBooks::open(&tx, &BTreeSet::from([fund.clone()])).await?;
+                books.fund(fund)?;
+                let filter = ClaimFilter {
+                    region: Some(region.clone()),
+                    programme: Some(programme.clone()),
+                    state: Some(State::Approved),
+                    by_waiting: true,
+                    ..ClaimFilter::default()
+                };
+                let waiting = tx
+                    .list_claims(fund, &mutation.scope, &filter, 0, MAX_FROM_LIST)
+                    .await?;
+                let accounts = waiting
+                    .iter()
+                    .flat_map(|claim| claim.accounts().map(|account| (fund.clone(), account)));
+                books.load(&tx, accounts.collect::<Vec<_>>()).await?;
+                let today = clock::today()?;
+                let signed = clock::sign(&mutation.caller);
+                let mut reserved: Vec<(Claim, u32)> = Vec::new();
+                for mut claim in waiting {
+                    let stored = claim.version;
+                    let before = digest_of(&claim)?;
+                    let postings = claim.reserve(signed.clone(), today)?;
+                    let open = books.fund(fund)?;
+                    match open.post(postings, &signed) {
+                        Ok(()) => {}
+                        // Those behind it wait on: nobody is overtaken.
+                        Err(Error::State {
+                            reason: "QUOTA_EXCEEDED",
+                            ..
+                        }) => break,
+                        Err(failed) => return Err(failed),
+                    }
+                    open.tell(super::desk::told(&claim, "claim.reserved", ""), &signed);
+                    let after = digest_of(&claim)?;
+                    tx.trail(|trail| trail.touch(claim.id.to_string(), Some(before), Some(after)));
+                    reserved.push((claim, stored));
                 }
-                open.tell(super::desk::told(&claim, "claim.reserved", ""), &signed);
-                reserved.push((claim, stored));
-            }
-            let rows: Vec<(&Claim, u32)> = reserved.iter().map(|(claim, stored)| (claim, *stored)).collect();
-            tx.update_claims(&rows).await?;
-            books.write(&tx).await?;
-            let claims: Vec<Claim> = reserved.into_iter().map(|(claim, _)| claim).collect();
-            Ok((tx, claims))
-        })
-        .await
+                let rows: Vec<(&Claim, u32)> =
+                    reserved.iter().map(|(claim, stored)| (claim, *stored)).collect();
+                tx.update_claims(&rows).await?;
+                books.write(&tx).await?;
+                let claims: Vec<Claim> = reserved.into_iter().map(|(claim, _)| claim).collect();
+                Ok((tx, claims))
+            })
+            .await?;
+        let tx = self.store().begin_read().await?;
+        with_masked_texts(&tx, claims.iter_mut().collect()).await?;
+        Ok(claims)
     }
 
     /// A claim with what is around it.
-    pub async fn claim(&self, id: &ClaimId) -> Result<ClaimDetail, Error> {
+    pub async fn claim(&self, scope: &Scope, id: &ClaimId) -> Result<ClaimDetail, Error> {
         let vault = self.vault()?;
         let tx = self.store().begin_read().await?;
-        let (claim, material) = find(&tx, id).await?;
+        let (claim, material) = find(&tx, scope, id).await?;
         Ok(ClaimDetail {
             payments: tx.payments_of_claim(id).await?,
             objections: tx.objections(&[id]).await?,
@@ -271,28 +292,38 @@ impl App {
     /// At most `limit` claims of a fund after a number, by number.
     pub async fn claims(
         &self,
+        scope: &Scope,
         fund: &FundId,
         filter: &ClaimFilter,
         after: u64,
         limit: u64,
     ) -> Result<Vec<Claim>, Error> {
         let tx = self.store().begin_read().await?;
-        tx.list_claims(fund, filter, after, limit).await
+        tx.list_claims(fund, scope, filter, after, limit).await
     }
 
     /// What happened to a claim, oldest first, after a change.
-    pub async fn claim_history(&self, id: &ClaimId, after: u64, limit: u64) -> Result<Vec<Change>, Error> {
+    pub async fn claim_history(
+        &self,
+        scope: &Scope,
+        id: &ClaimId,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<Change>, Error> {
         let tx = self.store().begin_read().await?;
-        find(&tx, id).await?;
-        tx.changes(&id.fund, Some(&id.to_string()), after, limit).await
+        find(&tx, scope, id).await?;
+        // The claim is in reach, and so is all that happened to it, also before regions were noted.
+        let resource = id.to_string();
+        tx.changes(&id.fund, &Scope::All, Some(&resource), after, limit)
+            .await
     }
 
     /// Assesses a claim again from what was handed in, under the revision of the policy that it was
     /// assessed by. Both are immutable, so the amount must come out the same; if it does not, that is an
     /// internal error and nothing is explained.
-    pub async fn explain_claim(&self, id: &ClaimId) -> Result<Assessment, Error> {
+    pub async fn explain_claim(&self, scope: &Scope, id: &ClaimId) -> Result<Assessment, Error> {
         let tx = self.store().begin_read().await?;
-        let (claim, material) = find(&tx, id).await?;
+        let (claim, material) = find(&tx, scope, id).await?;
         let stored = tx.policy(&claim.policy, Some(claim.policy_revision)).await?;
         let stored = stored.ok_or_else(|| Error::internal(format!("{id} has no policy {}", claim.policy)))?;
         let policy = compile(&tx, stored).await?;
@@ -318,10 +349,17 @@ impl App {
         Ok(assessment)
     }
 
-    /// What an objection says.
-    pub async fn objection_text(&self, id: &ClaimId, number: u32) -> Result<Zeroizing<String>, Error> {
+    /// What an objection says; that it was asked for is recorded.
+    pub async fn objection_text(
+        &self,
+        asking: &Asking,
+        scope: &Scope,
+        id: &ClaimId,
+        number: u32,
+    ) -> Result<Zeroizing<String>, Error> {
         let vault = self.vault()?;
         let tx = self.store().begin_read().await?;
+        find(&tx, scope, id).await?;
         let objections = tx.objections(&[id]).await?;
         let objection = objections
             .into_iter()
@@ -331,6 +369,9 @@ impl App {
             kind: "objection",
             name: name.clone(),
         })?;
+        drop(tx);
+        self.disclose(asking, Disclosure::Objection, name.clone(), 1)
+            .await?;
         let said = vault.open(&name, &objection.sealed)?;
         String::from_utf8(said.to_vec())
             .map(Zeroizing::new)
@@ -338,8 +379,11 @@ impl App {
     }
 }
 
-async fn find(tx: &Tx, id: &ClaimId) -> Result<(Claim, ClaimMaterial), Error> {
-    let claim = tx.claims(&[id]).await?.pop().ok_or_else(|| no_claim(id))?;
+/// A claim that is there and in reach; one out of reach is not there.
+async fn find(tx: &Tx, scope: &Scope, id: &ClaimId) -> Result<(Claim, ClaimMaterial), Error> {
+    let claim = tx.claims(&[id]).await?.pop();
+    let claim = claim.filter(|claim| scope.covers(&claim.region));
+    let claim = claim.ok_or_else(|| no_claim(id))?;
     let material = tx.claim_material(&[id]).await?.pop();
     let (_, material) = material.ok_or_else(|| no_claim(id))?;
     Ok((claim, material))

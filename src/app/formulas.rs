@@ -36,6 +36,7 @@ impl App {
         self.mutate(mutation, "CreateFormula", |tx| async move {
             let formula = Formula::check(document.clone(), &tx.indicators().await?)?;
             if let Some(present) = tx.formula_by_digest(&document.id, &formula.digest).await? {
+                touch(&tx, &present);
                 return Ok((tx, present));
             }
             let newest = tx
@@ -49,6 +50,7 @@ impl App {
                 created: clock::sign(&mutation.caller),
             };
             tx.insert_formula(&revision).await?;
+            touch(&tx, &revision);
             Ok((tx, revision))
         })
         .await
@@ -90,4 +92,14 @@ pub(super) async fn find_formula(tx: &Tx, name: &FormulaId) -> Result<FormulaRev
         kind: "formula",
         name: name.resource_name(),
     })
+}
+
+/// Says in the audit log which revision came of it; one that was there already is the same before and after.
+fn touch(tx: &Tx, revision: &FormulaRevision) {
+    let name = FormulaId {
+        id: revision.document.id.clone(),
+        revision: Some(revision.revision),
+    };
+    let digest = revision.digest.clone();
+    tx.trail(|trail| trail.touch(name.resource_name(), None, Some(digest)));
 }

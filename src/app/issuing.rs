@@ -94,6 +94,7 @@ pub(super) async fn issue(
 /// Tells those who watch the fund what became of a run.
 pub(super) fn tell(books: &mut OpenBooks, run: &Run, signed: &Signature) -> Result<(), Error> {
     let told = Told {
+        region: None,
         kind: &format!("allocation.{}", run.state),
         resource: run.id.resource_name(),
         state: run.state.code(),

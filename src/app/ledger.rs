@@ -4,6 +4,7 @@
 use super::books::{OpenBooks, Told, no_fund};
 use super::records::{AccountFilter, Change, EntryFilter, FundHead};
 use super::{App, Mutation, clock};
+use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::ledger::{
@@ -108,6 +109,9 @@ impl App {
             _ => return Err(Error::internal(format!("{event} is not posted by hand"))),
         };
         check_movement(&movement)?;
+        for region in movement.lines.iter().filter_map(|line| line.region.as_ref()) {
+            mutation.scope.admit_region(region)?;
+        }
         let movement = &movement;
         self.mutate_posting(mutation, method, |tx| async move {
             let fund = &movement.fund;
@@ -155,6 +159,9 @@ impl App {
             let mut books = OpenBooks::open(&tx, &BTreeSet::from([fund.clone()])).await?;
             let next = books.fund(fund)?.books.head().entries + 1;
             let entry = find_entry(&tx, fund, number).await?;
+            if !mutation.scope.covers_optional(region_of(&entry.posting)) {
+                return Err(no_entry(fund, number));
+            }
             may_be_reversed(&tx, fund, &entry).await?;
             let posting = entry
                 .posting
@@ -173,6 +180,7 @@ impl App {
     /// Balances at a moment, by account, those after `after`.
     pub async fn balances(
         &self,
+        scope: &Scope,
         fund: &FundId,
         moment: Moment,
         filter: &AccountFilter,
@@ -196,13 +204,14 @@ impl App {
             Moment::Time(at) => tx.last_entry_at(fund, at).await?,
         };
         let past = (entry < last).then_some(entry);
-        let balances = tx.balances_at(fund, filter, past, after, limit).await?;
+        let balances = tx.balances_at(fund, scope, filter, past, after, limit).await?;
         Ok(Balances { entry, balances })
     }
 
     /// Entries after number `after`, in order.
     pub async fn entries(
         &self,
+        scope: &Scope,
         fund: &FundId,
         filter: &EntryFilter,
         after: u64,
@@ -210,16 +219,17 @@ impl App {
     ) -> Result<Vec<Entry>, Error> {
         let tx = self.store().begin_read().await?;
         find_fund(&tx, fund).await?;
-        tx.entries(fund, filter, after, limit).await
+        tx.entries(fund, scope, filter, after, limit).await
     }
 
-    /// Where a fund's money is.
-    pub async fn fund_status(&self, fund: &FundId) -> Result<FundStatus, Error> {
+    /// Where a fund's money is: all of it, or that of the regions in reach.
+    pub async fn fund_status(&self, scope: &Scope, fund: &FundId) -> Result<FundStatus, Error> {
         let tx = self.store().begin_read().await?;
         let head = find_fund(&tx, fund).await?;
         let all = AccountFilter::default();
-        let balances = tx.balances_at(fund, &all, None, "", u64::MAX).await?;
-        let lines = status(balances, &tx.allocated(fund).await?, &tx.returned(fund).await?);
+        let balances = tx.balances_at(fund, scope, &all, None, "", u64::MAX).await?;
+        let mut lines = status(balances, &tx.allocated(fund).await?, &tx.returned(fund).await?);
+        lines.retain(|line| scope.covers_optional(line.region.as_ref()));
         let regions = tx.regions().await?;
         Ok(FundStatus {
             fund: fund.clone(),
@@ -287,10 +297,24 @@ impl App {
         find_fund(&self.store().begin_read().await?, fund).await
     }
 
-    /// Changes of a fund after number `after`, in the order of their commits.
-    pub async fn changes(&self, fund: &FundId, after: u64, limit: u64) -> Result<Vec<Change>, Error> {
+    /// Changes of a fund in the regions of `scope` after number `after`, in the order of their commits; and the
+    /// number up to which they are all that there are.
+    pub async fn changes(
+        &self,
+        scope: &Scope,
+        fund: &FundId,
+        after: u64,
+        limit: u64,
+    ) -> Result<(Vec<Change>, u64), Error> {
         let tx = self.store().begin_read().await?;
-        tx.changes(fund, None, after, limit).await
+        let changes = tx.changes(fund, scope, None, after, limit).await?;
+        let upto = match changes.last() {
+            Some(last) if scope.is_all() || changes.len() as u64 == limit => last.number,
+            // What is elsewhere need not be passed over again the next time.
+            _ if !scope.is_all() => find_fund(&tx, fund).await?.changes.max(after),
+            _ => after,
+        };
+        Ok((changes, upto))
     }
 }
 
@@ -316,10 +340,14 @@ async fn find_entry(tx: &Tx, fund: &FundId, number: u64) -> Result<Entry, Error>
     match found {
         Some(Ok(entry)) => Ok(entry),
         Some(Err((_, _, defect))) => Err(Error::internal(defect)),
-        None => Err(Error::NotFound {
-            kind: "entry",
-            name: entry_name(fund, number),
-        }),
+        None => Err(no_entry(fund, number)),
+    }
+}
+
+fn no_entry(fund: &FundId, number: u64) -> Error {
+    Error::NotFound {
+        kind: "entry",
+        name: entry_name(fund, number),
     }
 }
 
@@ -348,6 +376,7 @@ async fn post(
         };
         let told = Told {
             kind: &kind,
+            region: region_of(posting).cloned(),
             resource: posting.subject.clone(),
             state: "posted",
             amount: posting.amount,
@@ -360,6 +389,11 @@ async fn post(
         fund: fund.clone(),
         entries,
     })
+}
+
+/// The region that a posting is about, where it is about one.
+fn region_of(posting: &Posting) -> Option<&RegionCode> {
+    posting.to.region.as_ref().or(posting.from.region.as_ref())
 }
 
 /// Refuses where money is lacking, and names every account that lacks it.

@@ -4,6 +4,7 @@
 //! with the record of its `request_id`; a conflict with another transaction runs it again.
 
 pub mod allocations;
+pub mod audit;
 mod books;
 pub mod claims;
 pub mod clock;
@@ -13,6 +14,7 @@ pub mod disbursement;
 pub mod formulas;
 mod issuing;
 pub mod ledger;
+pub mod personal;
 pub mod policies;
 mod readings;
 pub mod reconciliation;
@@ -22,8 +24,10 @@ pub mod rules;
 pub mod simulation;
 pub mod statistics;
 mod submission;
+pub mod tokens;
 pub mod vault;
 
+use crate::domain::access::Scope;
 use crate::domain::digest::Digest;
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::identity::Principal;
@@ -46,6 +50,8 @@ pub struct App {
     desk: Arc<desk::Desk>,
     simulations: Arc<simulation::Simulations>,
     reconciliation: Arc<reconciliation::ReconciliationOptions>,
+    sealer: Arc<audit::Sealer>,
+    audit: Arc<audit::AuditKeys>,
 }
 
 /// How a mutation is to be carried out.
@@ -53,6 +59,10 @@ pub struct App {
 pub struct Mutation {
     /// Who calls.
     pub caller: Principal,
+    /// From where, as the transport saw it: an address and port, or `in-process`.
+    pub peer: String,
+    /// The regions that it may touch; what is elsewhere is not there.
+    pub scope: Scope,
     /// Makes a repeated call harmless; empty means none.
     pub request_id: String,
     /// Digest of the request's body.
@@ -83,6 +93,8 @@ impl App {
             desk: Arc::default(),
             simulations: Arc::default(),
             reconciliation: Arc::default(),
+            sealer: Arc::default(),
+            audit: Arc::default(),
         }
     }
 
@@ -97,6 +109,13 @@ impl App {
     #[must_use]
     pub fn with_debtors(mut self, debtors: Debtors) -> Self {
         self.debtors = Arc::new(debtors);
+        self
+    }
+
+    /// The same with a key that signs checkpoints of the audit log.
+    #[must_use]
+    pub fn with_audit_keys(mut self, keys: audit::AuditKeys) -> Self {
+        self.audit = Arc::new(keys);
         self
     }
 
@@ -178,7 +197,8 @@ impl App {
     {
         check_request_id(&mutation.request_id)?;
         let caller = mutation.caller.as_str();
-        retrying(|| async {
+        let call = audit::Call::of(mutation, method);
+        let carried_out = retrying(|| async {
             let tx = match begin {
                 Begin::Write => self.store.begin_write().await?,
                 Begin::Posting => self.store.begin_posting().await?,
@@ -191,11 +211,23 @@ impl App {
                         request_id: mutation.request_id.clone(),
                     });
                 }
-                return serde_json::from_str(&stored.response).map_err(Error::internal);
+                let answer = serde_json::from_str(&stored.response).map_err(Error::internal)?;
+                return Ok((answer, false));
             }
+            tx.trail(|trail| trail.begin(call.clone()));
             let (tx, answer) = work(tx).await?;
             if mutation.validate_only {
-                return Ok(answer);
+                return Ok((answer, false));
+            }
+            // What wrote to a fund is in the fund's chain by now.
+            let pending = if tx.trail(|trail| trail.is_recorded()) {
+                None
+            } else {
+                tx.trail(|trail| trail.record())
+            };
+            if let Some(record) = &pending {
+                tx.insert_pending_record(&uuid::Uuid::now_v7().to_string(), record)
+                    .await?;
             }
             if !mutation.request_id.is_empty() {
                 tx.insert_request(&StoredRequest {
@@ -215,9 +247,24 @@ impl App {
                 request_id = mutation.request_id,
                 "committed"
             );
-            Ok(answer)
+            Ok((answer, pending.is_some()))
         })
-        .await
+        .await;
+        match carried_out {
+            Ok((answer, pending)) => {
+                if pending && let Err(failed) = self.seal_audit_log().await {
+                    // The change is kept, and its record with it: whoever seals next chains it.
+                    tracing::error!(error = %failed, method, "a record of the audit log is not chained yet");
+                }
+                Ok(answer)
+            }
+            Err(refused) => {
+                if !mutation.validate_only {
+                    self.record_refusal(&call, &refused).await;
+                }
+                Err(refused)
+            }
+        }
     }
 }
 

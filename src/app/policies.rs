@@ -63,6 +63,7 @@ impl App {
                 && newest.digest == policy.digest
                 && newest.programme_revision == programme_revision
             {
+                touch(&tx, newest);
                 return Ok((tx, newest.clone()));
             }
             let revision = PolicyRevision {
@@ -73,6 +74,7 @@ impl App {
                 created: clock::sign(&mutation.caller),
             };
             tx.insert_policy(&revision).await?;
+            touch(&tx, &revision);
             Ok((tx, revision))
         })
         .await
@@ -124,7 +126,11 @@ impl App {
         self.mutate(mutation, "ImportProgrammes", |tx| async move {
             let mut stored = Vec::with_capacity(documents.len());
             for document in documents {
-                stored.push(store(&tx, mutation, document, document.digest()).await?);
+                let revision = store(&tx, mutation, document, document.digest()).await?;
+                let name = format!("programmes/{}/revisions/{}", document.code, revision.revision);
+                let digest = revision.digest.clone();
+                tx.trail(|trail| trail.touch(name, None, Some(digest)));
+                stored.push(revision);
             }
             Ok((tx, stored))
         })
@@ -149,6 +155,9 @@ impl App {
         let document = &document;
         self.mutate(mutation, "ImportDeedTaxLaw", |tx| async move {
             let stored = store(&tx, mutation, document, document.digest()).await?;
+            let name = format!("deedTaxLaw/revisions/{}", stored.revision);
+            let digest = stored.digest.clone();
+            tx.trail(|trail| trail.touch(name, None, Some(digest)));
             Ok((tx, stored))
         })
         .await
@@ -169,6 +178,16 @@ impl App {
             },
         })
     }
+}
+
+/// Says in the audit log which revision came of it.
+fn touch(tx: &Tx, revision: &PolicyRevision) {
+    let name = format!(
+        "policies/{}/revisions/{}",
+        revision.document.id, revision.revision
+    );
+    let digest = revision.digest.clone();
+    tx.trail(|trail| trail.touch(name, None, Some(digest)));
 }
 
 fn policy_not_found(name: &PolicyName) -> Error {

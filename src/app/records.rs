@@ -136,6 +136,8 @@ pub struct RunFilter {
     pub fund: Option<FundId>,
     /// Only in this state.
     pub state: Option<State>,
+    /// Only those that were issued at some time, and so are public.
+    pub published: bool,
 }
 
 /// A fund's journal at its end, and what is counted within the fund.
@@ -151,6 +153,8 @@ pub struct FundHead {
     pub claims: u64,
     /// Number of the last payment batch.
     pub batches: u64,
+    /// The end of its chain of the audit log.
+    pub audit: crate::domain::audit::Head,
 }
 
 /// Which accounts to list.
@@ -192,6 +196,8 @@ pub struct Change {
     pub signed: Signature,
     /// What happened, such as `claim.approved`.
     pub kind: String,
+    /// In which region; none where it is about the fund as a whole.
+    pub region: Option<RegionCode>,
     /// To which resource.
     pub resource: String,
     /// The state of the resource after it.

@@ -5,6 +5,7 @@ use super::claims::{open, sealable};
 use super::desk::{key_rows, no_claim, objection_name};
 use super::records::{ClaimFilter, OnceKey};
 use super::vault::{Sealed, Vault};
+use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
 use crate::domain::claim::{Claim, ClaimId, Personal};
 use crate::domain::error::Error;
@@ -23,7 +24,9 @@ impl App {
                 let tx = self.store().begin_posting().await?;
                 // Nobody changes these claims meanwhile.
                 tx.fund_heads(std::slice::from_ref(fund)).await?;
-                let claims = tx.list_claims(fund, &ClaimFilter::default(), after, PAGE).await?;
+                let claims = tx
+                    .list_claims(fund, &Scope::All, &ClaimFilter::default(), after, PAGE)
+                    .await?;
                 let last = claims.last().map(|claim| claim.id.number);
                 let changed = rotate_page(&tx, vault, &claims).await?;
                 tx.commit().await?;

@@ -1,8 +1,10 @@
 //! Regions, indicators and data sets.
 
+use super::audit::digest_of;
 use super::records::{DataSet, DataSetRevision};
 use super::{App, Mutation, clock};
 use crate::domain::allocation::Signature;
+use crate::domain::digest::{Digest, DigestBuilder};
 use crate::domain::error::{Error, Faults, Violation};
 use crate::domain::identity::Principal;
 use crate::domain::region::{Region, RegionCode, check_hierarchy};
@@ -10,6 +12,7 @@ use crate::domain::statistics::{
     Catalog, Checked, DataSetId, Indicator, Observation, ObservationKey, ObservationRow, Snapshot,
 };
 use crate::store::{ObservationFilter, Tx};
+use rust_decimal::Decimal;
 use std::collections::{BTreeMap, HashSet};
 
 /// Most regions or indicators in one import.
@@ -42,9 +45,12 @@ impl App {
                 .into_iter()
                 .map(|region| (region.code.clone(), region))
                 .collect();
+            let before = (!all.is_empty()).then(|| digest_of(&all)).transpose()?;
             all.extend(regions.iter().map(|region| (region.code.clone(), region.clone())));
+            let after = digest_of(&all)?;
             check_hierarchy(&all.into_values().collect::<Vec<_>>())?;
             tx.upsert_regions(regions).await?;
+            tx.trail(|trail| trail.touch("regions".to_owned(), before, Some(after)));
             Ok((tx, count))
         })
         .await
@@ -87,6 +93,9 @@ impl App {
                 return Err(violations.into());
             }
             tx.upsert_indicators(indicators).await?;
+            let before = (!present.is_empty()).then(|| digest_of_indicators(&present));
+            let after = digest_of_indicators(&tx.indicators().await?);
+            tx.trail(|trail| trail.touch("indicators".to_owned(), before, Some(after)));
             Ok((tx, count))
         })
         .await
@@ -123,6 +132,8 @@ impl App {
             }
             let data_set = DataSet::empty(id.clone(), title.clone(), clock::sign(&mutation.caller));
             tx.insert_data_set(&data_set).await?;
+            let digest = data_set.digest.clone();
+            tx.trail(|trail| trail.touch(data_set_name(id), None, Some(digest)));
             Ok((tx, data_set))
         })
         .await
@@ -171,6 +182,8 @@ impl App {
             let before = tx.snapshot(id, data_set.revision).await?;
             let (mut revision, new) =
                 next_revision(&data_set, &before, checked, clock::sign(&mutation.caller));
+            let digests = (data_set.digest, revision.digest.clone());
+            tx.trail(|trail| trail.touch(data_set_name(id), Some(digests.0), Some(digests.1)));
             if new.is_empty() {
                 if let Some(newest) = tx.data_set_revision(id, data_set.revision).await? {
                     revision.created = newest.created;
@@ -274,6 +287,23 @@ fn check_import<'c>(field: &str, codes: impl Iterator<Item = &'c str>) -> Result
     }
     faults.finish()?;
     u32::try_from(count).map_err(Error::internal)
+}
+
+fn digest_of_indicators(indicators: &[Indicator]) -> Digest {
+    let mut digest = DigestBuilder::new("incentivefund.v1.Indicators");
+    for indicator in indicators {
+        let bound = |bound: Option<Decimal>| bound.map_or_else(String::new, |b| b.normalize().to_string());
+        digest
+            .field(indicator.code.as_str())
+            .field(&indicator.name_zh)
+            .field(&indicator.name_en)
+            .field(indicator.unit.code)
+            .field(&indicator.decimals.to_string())
+            .field(&bound(indicator.minimum))
+            .field(&bound(indicator.maximum))
+            .field(&indicator.description);
+    }
+    digest.finish()
 }
 
 async fn catalog(tx: &Tx) -> Result<Catalog, Error> {

@@ -2,6 +2,7 @@
 
 use crate::domain::identity::Principal;
 use crate::grpc::pb::allocation_service_client::AllocationServiceClient;
+use crate::grpc::pb::audit_service_client::AuditServiceClient;
 use crate::grpc::pb::disbursement_service_client::DisbursementServiceClient;
 use crate::grpc::pb::formula_service_client::FormulaServiceClient;
 use crate::grpc::pb::ledger_service_client::LedgerServiceClient;
@@ -19,11 +20,36 @@ use tonic::{Request, Status};
 
 /// Says in every call who acts.
 #[derive(Debug, Clone)]
-pub(super) struct Identify(AsciiMetadataValue);
+pub(super) enum Identify {
+    /// By name, where nobody is authenticated.
+    Named(AsciiMetadataValue),
+    /// By a bearer token, with `Bearer ` before it. Never shown.
+    Token(AsciiMetadataValue),
+}
+
+impl Identify {
+    /// By name.
+    pub(super) fn named(principal: &Principal) -> Self {
+        // Percent-encoding leaves only letters, digits and %, which a metadata value may hold.
+        let value = AsciiMetadataValue::try_from(encode_principal(principal.as_str()));
+        Self::Named(value.unwrap_or_else(|_| AsciiMetadataValue::from_static("local")))
+    }
+
+    /// By a token; none where its text cannot be one.
+    pub(super) fn token(token: &str) -> Option<Self> {
+        let mut value = AsciiMetadataValue::try_from(format!("Bearer {token}")).ok()?;
+        value.set_sensitive(true);
+        Some(Self::Token(value))
+    }
+}
 
 impl Interceptor for Identify {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert(PRINCIPAL_KEY, self.0.clone());
+        let (key, value) = match self {
+            Self::Named(name) => (PRINCIPAL_KEY, name),
+            Self::Token(token) => ("authorization", token),
+        };
+        request.metadata_mut().insert(key, value.clone());
         Ok(request)
     }
 }
@@ -42,14 +68,12 @@ pub(super) struct Client {
     pub(super) disbursements: DisbursementServiceClient<Identified>,
     pub(super) simulations: SimulationServiceClient<Identified>,
     pub(super) reconciliations: ReconciliationServiceClient<Identified>,
+    pub(super) audit: AuditServiceClient<Identified>,
 }
 
 impl Client {
-    pub(super) fn new(channel: Channel, principal: &Principal) -> Self {
-        // Percent-encoding leaves only letters, digits and %, which a metadata value may hold.
-        let value = AsciiMetadataValue::try_from(encode_principal(principal.as_str()))
-            .unwrap_or_else(|_| AsciiMetadataValue::from_static("local"));
-        let service = InterceptedService::new(channel, Identify(value));
+    pub(super) fn new(channel: Channel, identify: Identify) -> Self {
+        let service = InterceptedService::new(channel, identify);
         Self {
             statistics: StatisticsServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             formulas: FormulaServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
@@ -57,6 +81,7 @@ impl Client {
             policies: PolicyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             ledger: LedgerServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            audit: AuditServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             simulations: SimulationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             reconciliations: ReconciliationServiceClient::new(service.clone())
                 .max_decoding_message_size(usize::MAX),

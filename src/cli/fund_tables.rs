@@ -84,8 +84,8 @@ pub(super) fn entries(fund: &str, entries: &[pb::LedgerEntry], notes: Vec<String
             text(account(entry.from.as_ref())),
             text(account(entry.to.as_ref())),
             money(&entry.amount)?,
-            money(&entry.from_balance)?,
-            money(&entry.to_balance)?,
+            shown(&entry.from_balance)?,
+            shown(&entry.to_balance)?,
             text(&entry.subject),
             text(&entry.note),
             text(code(&entry.reverses)),
@@ -141,6 +141,14 @@ pub(super) fn posted(fund: &str, entries: &[pb::LedgerEntry], notes: Vec<String>
         rows: whole.rows.into_iter().map(|row| only(row, kept)).collect(),
         ..whole
     })
+}
+
+/// The balance of an account; nothing where it is not the caller's to see.
+fn shown(balance: &str) -> Result<Cell, Failure> {
+    if balance.is_empty() {
+        return Ok(Cell::Empty);
+    }
+    money(balance)
 }
 
 fn only<T>(items: Vec<T>, kept: impl Fn(&usize) -> bool) -> Vec<T> {

@@ -3,9 +3,10 @@
 
 use super::output::{self, Failure};
 use super::serve::open;
+use crate::app::audit::{SigningKey, generate_signing_key};
 use crate::app::vault::Vault;
 use crate::config::Config;
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,9 @@ use zeroize::Zeroizing;
 pub(super) enum KeysCommand {
     /// Writes a new key file, readable by its owner only
     Generate {
+        /// What the keys are for
+        #[arg(long, value_enum, default_value = "personal")]
+        kind: KeyKind,
         /// The file to write; it must not exist
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
@@ -24,6 +28,9 @@ pub(super) enum KeysCommand {
         /// The key file so far: its keys are kept behind the new ones, to read what they wrote
         #[arg(long, value_name = "FILE")]
         before: Option<PathBuf>,
+        /// With --kind audit: a file to write the public keys to, for whoever verifies
+        #[arg(long, value_name = "FILE")]
+        public: Option<PathBuf>,
     },
     /// Seals all personal data in the database anew with the first keys of the key file
     ///
@@ -32,21 +39,50 @@ pub(super) enum KeysCommand {
     Rotate,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum KeyKind {
+    /// Seal and find personal data: privacy.key_file
+    Personal,
+    /// Sign checkpoints of the audit log: audit.key_file
+    Audit,
+}
+
 pub(super) async fn run(command: KeysCommand, config: &Config) -> Result<(), Failure> {
     match command {
-        KeysCommand::Generate { out, id, before } => generate(&out, &id, before.as_deref()),
+        KeysCommand::Generate {
+            kind,
+            out,
+            id,
+            before,
+            public,
+        } => generate(kind, &out, &id, before.as_deref(), public.as_deref()),
         KeysCommand::Rotate => rotate(config).await,
     }
 }
 
-fn generate(out: &Path, id: &str, before: Option<&Path>) -> Result<(), Failure> {
+fn generate(
+    kind: KeyKind,
+    out: &Path,
+    id: &str,
+    before: Option<&Path>,
+    public: Option<&Path>,
+) -> Result<(), Failure> {
+    if public.is_some() && kind != KeyKind::Audit {
+        return Err(Failure::usage(
+            "--public: only keys of --kind audit have public halves / 只有 --kind audit 的密钥有公钥",
+        ));
+    }
     let read = |path: &Path| {
         std::fs::read_to_string(path)
             .map(Zeroizing::new)
             .map_err(|error| Failure::usage(format!("{}: {error} / 无法读取", path.display())))
     };
     let before = before.map(read).transpose()?;
-    let text = Vault::generate(id, before.as_ref().map(|text| text.as_str()))?;
+    let before = before.as_ref().map(|text| text.as_str());
+    let text = match kind {
+        KeyKind::Personal => Vault::generate(id, before)?,
+        KeyKind::Audit => generate_signing_key(id, before)?,
+    };
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -58,6 +94,17 @@ fn generate(out: &Path, id: &str, before: Option<&Path>) -> Result<(), Failure> 
             file.sync_all()
         })
         .map_err(|error| Failure::usage(format!("{}: {error} / 无法写入", out.display())))?;
+    if kind == KeyKind::Audit {
+        let key = SigningKey::parse(&text).map_err(crate::domain::error::Error::from)?;
+        if let Some(public) = public {
+            std::fs::write(public, key.verifying().to_text())
+                .map_err(|error| Failure::file(public, &error))?;
+        }
+        return output::text(&format!(
+            "{}: key {id}; set audit.key_file to it / 请在 audit.key_file 中指明\n",
+            out.display()
+        ));
+    }
     output::text(&format!(
         "{}: keys {id}; set privacy.key_file to it, keep a copy apart from the database / 请在 privacy.key_file 中指明,并与数据库分开保存备份\n",
         out.display()

@@ -2,6 +2,7 @@
 
 mod allocate;
 mod assess;
+mod audit;
 mod batch;
 mod batch_tables;
 mod claim;
@@ -10,6 +11,7 @@ mod claim_file;
 mod claim_import;
 mod claim_tables;
 mod client;
+mod connecting;
 mod explain;
 mod files;
 mod formula;
@@ -26,11 +28,10 @@ mod simulate;
 mod statement;
 mod statement_file;
 mod tables;
+mod token;
 
 use crate::config::Config;
-use crate::domain::error::{Error, Violation};
 use clap::{Parser, Subcommand};
-use client::Client;
 use output::Failure;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,12 +49,28 @@ struct Arguments {
     /// Database, such as sqlite://fund.db?mode=rwc; a URL with a password belongs in the environment or in a file
     #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
-    /// Uses a server, such as http://127.0.0.1:50051, rather than the database
+    /// Uses a server, such as https://fund.example:50051, rather than the database
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
-    /// Who acts; default: cli.principal, else the user of the operating system
+    /// Who acts, without a server or on an insecure one; default: cli.principal, else the user of the operating
+    /// system. With a token or a certificate, that says who acts
     #[arg(long = "as", global = true, value_name = "NAME")]
     principal: Option<String>,
+    /// File with the bearer token for --server; default: cli.token_file, else $INCENTIVE_FUND_TOKEN
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Authorities (PEM) of the server; default: cli.ca_file, else those of the web
+    #[arg(long, global = true, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Client certificate (PEM) for --server; default: cli.certificate_file
+    #[arg(long, global = true, value_name = "FILE")]
+    certificate_file: Option<PathBuf>,
+    /// Private key (PEM) of the client certificate; default: cli.key_file
+    #[arg(long, global = true, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// Longest wait for the beginning of an answer; default: cli.deadline_seconds
+    #[arg(long, global = true, value_name = "SECONDS")]
+    deadline: Option<u64>,
     #[command(subcommand)]
     command: Command,
 }
@@ -61,7 +78,16 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves gRPC until SIGTERM or SIGINT
-    Serve,
+    Serve {
+        /// Authenticates nobody: callers are believed their names, and may do everything; loopback addresses only
+        #[arg(long)]
+        insecure: bool,
+    },
+    /// Issues, lists and revokes access tokens, in the database
+    Token {
+        #[command(subcommand)]
+        command: token::TokenCommand,
+    },
     /// Brings the schema of the database up to date
     Migrate {
         /// Only lists the steps that would be taken
@@ -127,6 +153,11 @@ enum Command {
         #[command(subcommand)]
         command: Box<reconcile::ReconcileCommand>,
     },
+    /// Lists, verifies, signs and exports the audit log
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
     /// Simulates: compares scenarios, sweeps, samples, seeks goals, and keeps what was found
     Simulate {
         #[command(subcommand)]
@@ -151,8 +182,25 @@ pub async fn run() -> ExitCode {
 async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     let mut overrides = arguments.set;
     overrides.extend(arguments.database.map(|url| format!("database.url={url}")));
+    let paths = [
+        ("token_file", arguments.token_file),
+        ("ca_file", arguments.ca_file),
+        ("certificate_file", arguments.certificate_file),
+        ("key_file", arguments.key_file),
+    ];
+    for (key, path) in paths {
+        overrides.extend(path.map(|path| format!("cli.{key}={}", path.display())));
+    }
+    overrides.extend(
+        arguments
+            .deadline
+            .map(|seconds| format!("cli.deadline_seconds={seconds}")),
+    );
+    if let Command::Serve { insecure: true } = arguments.command {
+        overrides.push("server.insecure=true".to_owned());
+    }
     let config = Config::load(arguments.config.as_deref(), &overrides)?;
-    let serves = matches!(arguments.command, Command::Serve);
+    let serves = matches!(arguments.command, Command::Serve { .. });
     let filter = if serves {
         &config.log.filter
     } else {
@@ -160,14 +208,15 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     };
     crate::telemetry::start(config.log.format, filter)?;
     let connect = || {
-        connect(
+        connecting::connect(
             &config,
             arguments.server.as_deref(),
             arguments.principal.as_deref(),
         )
     };
     match arguments.command {
-        Command::Serve => serve::serve(&config).await,
+        Command::Serve { .. } => serve::serve(&config).await,
+        Command::Token { command } => token::run(command, &config, arguments.principal.as_deref()).await,
         Command::Migrate { dry_run } => serve::migrate(&config, dry_run).await,
         Command::Config {
             command: ConfigCommand::Check,
@@ -184,44 +233,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Batch { command } => batch::run(command, connect().await?).await,
         Command::Statement { command } => statement::run(*command, connect().await?).await,
         Command::Reconcile { command } => reconcile::run(*command, connect().await?).await,
+        Command::Audit { command } => audit::run(command, connect().await?).await,
         Command::Simulate { command } => simulate::run(*command, connect().await?).await,
-    }
-}
-
-async fn connect(config: &Config, server: Option<&str>, principal: Option<&str>) -> Result<Client, Failure> {
-    let named = principal
-        .map(str::to_owned)
-        .or_else(|| Some(config.cli.principal.clone()).filter(|name| !name.is_empty()));
-    let user = || {
-        ["USER", "USERNAME", "LOGNAME"]
-            .iter()
-            .find_map(|name| std::env::var(name).ok())
-    };
-    let principal = named.or_else(user).unwrap_or_else(|| "local".to_owned());
-    let principal = crate::domain::identity::Principal::parse(&principal).map_err(Error::from)?;
-    match server {
-        Some(url) => {
-            let refused = |error: tonic::transport::Error| {
-                Error::from(Violation::new(
-                    "--server",
-                    format!("{url}: {error}"),
-                    "http://HOST:PORT",
-                    "http://主机:端口",
-                ))
-            };
-            let endpoint = tonic::transport::Endpoint::from_shared(url.to_owned()).map_err(refused)?;
-            let channel = endpoint
-                .connect()
-                .await
-                .map_err(|error| Failure::unreachable(url, &error))?;
-            Ok(Client::new(channel, &principal))
-        }
-        None => {
-            let app = serve::open(config).await?;
-            Ok(Client::new(
-                crate::grpc::server::in_process(&app, &config.limits()),
-                &principal,
-            ))
-        }
     }
 }

@@ -38,6 +38,7 @@ pub(super) async fn open(config: &Config) -> Result<App, Failure> {
     }
     let app = App::new(store)
         .with_debtors(config.payment.debtors()?)
+        .with_audit_keys(config.audit.keys()?)
         .with_simulation_options(config.simulation.options())
         .with_reconciliation_options(config.reconciliation.options());
     Ok(match config.privacy.vault()? {
@@ -57,7 +58,11 @@ pub(super) async fn serve(config: &Config) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::usage(format!("server.address {address}: {error} / 无法监听该地址")))?;
     let bound = listener.local_addr().map_err(Error::internal)?;
-    tracing::info!(address = %bound, database = mask_password(&config.database.url), "serving");
+    let door = config.door(app.store()).await?;
+    if config.server.insecure {
+        tracing::warn!("insecure: whoever can connect may do everything, under any name");
+    }
+    tracing::info!(address = %bound, tls = door.tls.is_some(), database = mask_password(&config.database.url), "serving");
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -70,8 +75,13 @@ pub(super) async fn serve(config: &Config) -> Result<(), Failure> {
         app.clone(),
         config.database.request_retention_days,
     ));
-    crate::grpc::server::serve(app, listener, config.limits(), stop).await?;
+    let checkpoints = tokio::spawn(keep_checkpoints(app.clone(), config.audit.checkpoint_minutes));
+    crate::grpc::server::serve(app.clone(), listener, door, config.limits(), stop).await?;
     forgetting.abort();
+    checkpoints.abort();
+    if config.audit.checkpoint_minutes > 0 {
+        checkpoint(&app).await;
+    }
     store.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -87,6 +97,31 @@ async fn forget_requests(app: App, days: u32) {
             Err(error) => tracing::warn!(%error, "requests could not be forgotten"),
         }
         tokio::time::sleep(A_DAY).await;
+    }
+}
+
+/// Chains what an earlier run left to be chained, and makes checkpoints from time to time.
+async fn keep_checkpoints(app: App, minutes: u32) {
+    if let Err(error) = app.seal_audit_log().await {
+        tracing::warn!(%error, "records of the audit log could not be chained");
+    }
+    if minutes == 0 {
+        return;
+    }
+    let pause = std::time::Duration::from_secs(u64::from(minutes) * 60);
+    loop {
+        tokio::time::sleep(pause).await;
+        checkpoint(&app).await;
+    }
+}
+
+async fn checkpoint(app: &App) {
+    match app.periodic_checkpoint().await {
+        Ok(None) => {}
+        Ok(Some(made)) => {
+            tracing::info!(number = made.number, digest = %made.digest, "checkpoint of the audit log");
+        }
+        Err(error) => tracing::warn!(%error, "no checkpoint of the audit log could be made"),
     }
 }
 

@@ -10,6 +10,7 @@ use super::digest::DigestBuilder;
 use super::error::{Bilingual, Error, Violation, excerpt};
 use super::money::Money;
 use super::payer::Payer;
+use super::region::RegionCode;
 use super::subsidy::ProgrammeCode;
 use std::fmt;
 
@@ -216,6 +217,9 @@ pub struct Batch {
     pub number: u64,
     /// The programme.
     pub programme: ProgrammeCode,
+    /// The region that its claims are of; none where they may be of any.
+    #[serde(default)]
+    pub region: Option<RegionCode>,
     /// Where it is.
     pub state: BatchState,
     /// Counts changes; gives the etag.

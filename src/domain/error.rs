@@ -215,9 +215,14 @@ pub enum Error {
         /// Why.
         message: Bilingual,
     },
-    /// The request does not say who is calling.
-    #[error("the request names no principal")]
-    Unauthenticated,
+    /// Who is calling could not be established.
+    #[error("{message}")]
+    Unauthenticated {
+        /// Stable, machine-readable reason in `UPPER_SNAKE_CASE`.
+        reason: &'static str,
+        /// What is missing or wrong; never what was shown.
+        message: Bilingual,
+    },
     /// The thing changed since the caller read it.
     #[error("{name} has changed: etag given {given}, current {current}")]
     EtagMismatch {
@@ -303,8 +308,9 @@ impl Error {
                 .join(";"),
             Self::NotFound { name, .. } => format!("{name} 不存在"),
             Self::AlreadyExists { name, .. } => format!("{name} 已存在"),
-            Self::State { message, .. } | Self::Forbidden { message, .. } => message.zh.clone(),
-            Self::Unauthenticated => "请求未注明操作人".to_owned(),
+            Self::State { message, .. }
+            | Self::Forbidden { message, .. }
+            | Self::Unauthenticated { message, .. } => message.zh.clone(),
             Self::EtagMismatch { name, given, current } => {
                 format!("{name} 已被更新:请求的 etag 为 {given},当前为 {current}")
             }

@@ -4,8 +4,10 @@
 //! bytes. No floating-point number takes part in any decision about money.
 #![deny(clippy::float_arithmetic)]
 
+pub mod access;
 pub mod allocation;
 pub mod apportion;
+pub mod audit;
 pub mod claim;
 pub mod digest;
 pub mod disbursement;

@@ -6,7 +6,7 @@ use super::convert::allocation::{
 use super::convert::formula::document;
 use super::convert::names;
 use super::convert::statistics::{indicator, list, region, row};
-use super::gate::Gate;
+use super::gate::{Gate, scope_of};
 use super::page::Page;
 use super::pb;
 use super::pb::allocation_service_server::AllocationService;
@@ -79,10 +79,11 @@ impl AllocationService for Allocations {
         request: Request<pb::GetAllocationRequest>,
     ) -> Answer<pb::GetAllocationResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let answer = async {
             let run = self
                 .app
-                .run(&names::allocation("name", &request.into_inner().name)?)
+                .run(&scope, &names::allocation("name", &request.into_inner().name)?)
                 .await?;
             Ok(pb::GetAllocationResponse {
                 allocation: Some(from_run(&run, true)?),
@@ -97,9 +98,11 @@ impl AllocationService for Allocations {
         request: Request<pb::ListAllocationsRequest>,
     ) -> Answer<pb::ListAllocationsResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
-            let page = Page::new(
+            let page = Page::within(
+                &scope,
                 message.page_size,
                 &message.page_token,
                 &format!("{} {}", message.fund, message.state),
@@ -111,6 +114,7 @@ impl AllocationService for Allocations {
                     Some(names::fund("fund", &message.fund)?)
                 },
                 state: state("state", message.state)?,
+                published: !scope.is_all(),
             };
             let before = page.after.as_deref().map(run_key).transpose()?;
             let before = before.as_ref().map(|(at, id)| (*at, id));
@@ -134,11 +138,14 @@ impl AllocationService for Allocations {
         request: Request<pb::CompareAllocationsRequest>,
     ) -> Answer<pb::CompareAllocationsResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
             let before = names::allocation("before", &message.before)?;
             let after = names::allocation("after", &message.after)?;
-            Ok(from_comparison(&self.app.compare_runs(&before, &after).await?))
+            Ok(from_comparison(
+                &self.app.compare_runs(&scope, &before, &after).await?,
+            ))
         };
         answer.await.map(Response::new).map_err(to_status)
     }
@@ -149,9 +156,11 @@ impl AllocationService for Allocations {
         request: Request<pb::ExplainAllocationRequest>,
     ) -> Answer<pb::ExplainAllocationResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
-            let page = Page::new(
+            let page = Page::within(
+                &scope,
                 message.page_size,
                 &message.page_token,
                 &format!("{} {}", message.name, message.region),
@@ -160,10 +169,10 @@ impl AllocationService for Allocations {
             // Only the regions of the page are explained: exact fractions of thousands are large.
             let codes = match names::optional_region("region", &message.region)? {
                 Some(code) => vec![code],
-                None => self.app.run(&id).await?.inputs.regions,
+                None => self.app.run(&scope, &id).await?.inputs.regions,
             };
             let (codes, next_page_token) = page.of(codes, |code| code.as_str().to_owned());
-            let explanations = self.app.explain_run(&id, ExplainWhich::Some(codes)).await?;
+            let explanations = (self.app.explain_run(&scope, &id, ExplainWhich::Some(codes))).await?;
             let explanations = explanations.into_iter().map(from_explanation).collect();
             Ok(pb::ExplainAllocationResponse {
                 explanations,

@@ -6,14 +6,14 @@ use super::convert::disbursement::{
 };
 use super::convert::ledger::payer;
 use super::convert::names;
-use super::gate::{Answers, Gate, principal};
+use super::gate::{Answers, Call, Gate, scope_of};
 use super::page::Page;
 use super::pb;
 use super::pb::disbursement_service_server::DisbursementService;
 use super::status::to_status;
+use crate::app::App;
 use crate::app::disbursement::BankFile;
 use crate::app::records::BatchFilter;
-use crate::app::{App, Mutation};
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Violation};
 use crate::tabular::MAX_BYTES;
@@ -66,9 +66,10 @@ impl DisbursementService for Disbursements {
     #[tracing::instrument(skip_all, name = "GetBatch")]
     async fn get_batch(&self, request: Request<pb::GetBatchRequest>) -> Answer<pb::GetBatchResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let answer = async {
             let name = batch_name("name", &request.into_inner().name)?;
-            from_detail(&self.app.batch(&name).await?)
+            from_detail(&self.app.batch(&scope, &name).await?)
         };
         answer.await.map(Response::new).map_err(to_status)
     }
@@ -79,17 +80,18 @@ impl DisbursementService for Disbursements {
         request: Request<pb::ListBatchesRequest>,
     ) -> Answer<pb::ListBatchesResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
             let query = format!("{} {} {}", message.fund, message.programme, message.state);
-            let page = Page::new(message.page_size, &message.page_token, &query)?;
+            let page = Page::within(&scope, message.page_size, &message.page_token, &query)?;
             let fund = names::fund("fund", &message.fund)?;
             let filter = BatchFilter {
                 programme: names::optional_programme("programme", &message.programme)?,
                 state: batch_state("state", message.state)?,
             };
             let after = number_after(&page)?;
-            let mut batches = self.app.batches(&fund, &filter, after, page.limit()).await?;
+            let mut batches = (self.app.batches(&scope, &fund, &filter, after, page.limit())).await?;
             let next_page_token = page.cut(&mut batches, |batch| batch.number.to_string());
             Ok(pb::ListBatchesResponse {
                 batches: batches.iter().map(from_batch).collect::<Result<_, Error>>()?,
@@ -105,12 +107,13 @@ impl DisbursementService for Disbursements {
         request: Request<pb::ListPaymentsRequest>,
     ) -> Answer<pb::ListPaymentsResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
-            let page = Page::new(message.page_size, &message.page_token, &message.batch)?;
+            let page = Page::within(&scope, message.page_size, &message.page_token, &message.batch)?;
             let name = batch_name("batch", &message.batch)?;
             let after = number_after(&page)?;
-            let mut lines = self.app.batch_lines(&name, after, page.limit()).await?;
+            let mut lines = (self.app.batch_lines(&scope, &name, after, page.limit())).await?;
             let next_page_token = page.cut(&mut lines, |line| line.payment.line.to_string());
             Ok(pb::ListPaymentsResponse {
                 payments: lines.iter().map(from_line).collect::<Result<_, Error>>()?,
@@ -172,16 +175,16 @@ impl DisbursementService for Disbursements {
         request: Request<pb::ExportBatchRequest>,
     ) -> Answer<Self::ExportBatchStream> {
         let permit = self.gate.enter()?;
-        let caller = principal(request.metadata()).map_err(to_status)?;
+        let call = Call::of(&request)?;
+        let asking = call.asking()?;
         let message = request.into_inner();
         let answer = async {
             let name = batch_name("name", &message.name)?;
             let format = file_format("format", message.format)?;
             let payer = payer("payer", message.payer)?;
-            let files = self.app.export_batch(&name, format, payer).await?;
-            // Who took personal data out of the system.
-            tracing::info!(principal = caller.as_str(), batch = %name, ?format, "batch exported");
-            Ok(files)
+            self.app
+                .export_batch(&asking, &call.scope, &name, format, payer)
+                .await
         };
         let files = answer.await.map_err(to_status)?;
         Ok(self.gate.stream(permit, move |answers| async move {
@@ -200,14 +203,10 @@ impl DisbursementService for Disbursements {
         request: Request<Streaming<pb::ImportResultsRequest>>,
     ) -> Answer<pb::ImportResultsResponse> {
         let permit = self.gate.enter()?;
-        let caller = principal(request.metadata()).map_err(to_status)?;
+        let call = Call::of(&request)?;
+        call.principal()?;
         let (header, body, bytes) = receive(request.into_inner()).await?;
-        let mutation = Mutation {
-            caller,
-            request_id: header.request_id,
-            body,
-            validate_only: header.validate_only,
-        };
+        let mutation = call.mutation(header.request_id, body, header.validate_only)?;
         let app = self.app.clone();
         let work = async move {
             let scope = result_scope("header.parent", &header.parent)?;

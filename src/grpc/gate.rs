@@ -2,20 +2,22 @@
 
 use super::status::{overloaded, stopped, to_status};
 use crate::app::Mutation;
+use crate::app::audit::Asking;
+use crate::auth::no_principal;
+use crate::domain::access::{Grants, Scope};
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
 use crate::domain::identity::Principal;
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
-/// Metadata key of the caller's name, percent-encoded UTF-8.
+/// Metadata key of the caller's name, percent-encoded UTF-8, where nobody is authenticated.
 pub const PRINCIPAL_KEY: &str = "incentive-fund-principal";
 
 /// A principal as the metadata value says it.
@@ -30,6 +32,66 @@ pub(super) type Answers<T> = ReceiverStream<Result<T, Status>>;
 const STREAMED: usize = 8;
 /// Longest wait to tell a caller why a stream ends.
 const PARTING: Duration = Duration::from_secs(1);
+
+/// What is known of a call before its message is read.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    /// Who calls; none only where nobody is authenticated.
+    pub(super) principal: Option<Principal>,
+    /// What they may do.
+    pub(super) grants: Arc<Grants>,
+    /// The regions that this method reaches for them.
+    pub(super) scope: Scope,
+    /// From where, as the transport saw it.
+    pub(super) peer: Arc<str>,
+}
+
+/// A caller in this process.
+pub(super) const IN_PROCESS: &str = "in-process";
+
+impl Call {
+    /// What the guard found out about a request.
+    pub(super) fn of<M>(request: &Request<M>) -> Result<Self, Status> {
+        // No request comes past the guard.
+        let call = request.extensions().get::<Self>().cloned();
+        call.ok_or_else(|| to_status(Error::internal("a call that nobody let in")))
+    }
+
+    /// Who calls, where something is to be changed or given out.
+    pub(super) fn principal(&self) -> Result<Principal, Status> {
+        self.principal.clone().ok_or_else(|| to_status(no_principal()))
+    }
+
+    /// Who asks, and from where.
+    pub(super) fn asking(&self) -> Result<Asking, Status> {
+        Ok(Asking {
+            caller: self.principal()?,
+            peer: self.peer.to_string(),
+        })
+    }
+
+    /// How one message is to be carried out.
+    pub(super) fn mutation(
+        &self,
+        request_id: String,
+        body: Digest,
+        validate_only: bool,
+    ) -> Result<Mutation, Status> {
+        Ok(Mutation {
+            caller: self.principal()?,
+            peer: self.peer.to_string(),
+            scope: self.scope.clone(),
+            request_id,
+            body,
+            validate_only,
+        })
+    }
+}
+
+/// The regions that a method reaches for its caller.
+pub(super) fn scope_of<M>(request: &Request<M>) -> Result<Scope, Status> {
+    Call::of(request).map(|call| call.scope)
+}
 
 /// Shared by all services of a server.
 #[derive(Debug, Clone)]
@@ -111,6 +173,7 @@ mutation_messages!(
     RecordPaymentResultRequest,
     CreateSimulationRequest,
     DraftAllocationRequest,
+    CreateCheckpointRequest,
 );
 
 impl Gate {
@@ -175,16 +238,11 @@ impl Gate {
 
     /// How a mutation is to be carried out, and its message without the request id.
     pub(super) fn mutation<M: MutationMessage>(&self, request: Request<M>) -> Result<(Mutation, M), Status> {
-        let caller = principal(request.metadata()).map_err(to_status)?;
+        let call = Call::of(&request)?;
         let mut message = request.into_inner();
         let request_id = message.take_request_id();
         let body = Digest::of(&message.encode_to_vec());
-        let mutation = Mutation {
-            caller,
-            request_id,
-            body,
-            validate_only: message.validate_only(),
-        };
+        let mutation = call.mutation(request_id, body, message.validate_only())?;
         Ok((mutation, message))
     }
 
@@ -224,10 +282,16 @@ impl Gate {
     }
 
     /// How one message of a stream is to be carried out, and the message without its request id.
-    pub(super) fn streamed<M: MutationMessage>(caller: &Principal, mut message: M) -> (Mutation, M) {
+    pub(super) fn streamed<M: MutationMessage>(
+        asking: &Asking,
+        scope: &Scope,
+        mut message: M,
+    ) -> (Mutation, M) {
         let request_id = message.take_request_id();
         let mutation = Mutation {
-            caller: caller.clone(),
+            caller: asking.caller.clone(),
+            peer: asking.peer.clone(),
+            scope: scope.clone(),
             request_id,
             body: Digest::of(&message.encode_to_vec()),
             validate_only: message.validate_only(),
@@ -240,14 +304,4 @@ impl Gate {
         self.begun.close();
         self.begun.wait().await;
     }
-}
-
-/// The caller's name from the metadata.
-pub(super) fn principal(metadata: &MetadataMap) -> Result<Principal, Error> {
-    let value = metadata.get(PRINCIPAL_KEY).ok_or(Error::Unauthenticated)?;
-    let text = value.to_str().map_err(|_| Error::Unauthenticated)?;
-    let name = percent_decode_str(text)
-        .decode_utf8()
-        .map_err(|_| Error::Unauthenticated)?;
-    Ok(Principal::parse(&name)?)
 }

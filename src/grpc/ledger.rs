@@ -5,7 +5,7 @@ use super::convert::ledger::{
     from_verification, payer,
 };
 use super::convert::names;
-use super::gate::{Answers, Gate};
+use super::gate::{Answers, Gate, scope_of};
 use super::page::Page;
 use super::pb;
 use super::pb::ledger_service_server::LedgerService;
@@ -75,7 +75,10 @@ impl Ledgers {
         movement: Result<Movement, Error>,
     ) -> Result<Vec<pb::LedgerEntry>, Status> {
         let app = self.app.clone();
-        let work = async move { from_posted(&app.move_money(&mutation, movement?).await?) };
+        let work = async move {
+            let posted = app.move_money(&mutation, movement?).await?;
+            from_posted(&mutation.scope, &posted)
+        };
         self.gate.finish(permit, work).await
     }
 }
@@ -156,7 +159,7 @@ impl LedgerService for Ledgers {
         let work = async move {
             let (fund, number) = names::entry("name", &message.name)?;
             let posted: Posted = app.reverse_entry(&mutation, &fund, number, &message.note).await?;
-            from_posted(&posted)
+            from_posted(&mutation.scope, &posted)
         };
         let entry = self.gate.finish(permit, work).await?.into_iter().next();
         Ok(Response::new(pb::ReverseEntryResponse { entry }))
@@ -165,16 +168,17 @@ impl LedgerService for Ledgers {
     #[tracing::instrument(skip_all, name = "ListFunds")]
     async fn list_funds(&self, request: Request<pb::ListFundsRequest>) -> Answer<pb::ListFundsResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
-            let page = Page::new(message.page_size, &message.page_token, "funds")?;
+            let page = Page::within(&scope, message.page_size, &message.page_token, "funds")?;
             let after = match page.after.as_deref() {
                 None => String::new(),
                 Some(key) => FundId::parse("page_token", key)?.to_string(),
             };
             let mut funds = self.app.funds(&after, page.limit()).await?;
             let next_page_token = page.cut(&mut funds, |(fund, _)| fund.to_string());
-            let funds = funds.iter().map(|(fund, head)| from_fund(fund, head));
+            let funds = funds.iter().map(|(fund, head)| from_fund(&scope, fund, head));
             Ok(pb::ListFundsResponse {
                 funds: funds.collect::<Result<_, Error>>()?,
                 next_page_token,
@@ -189,10 +193,11 @@ impl LedgerService for Ledgers {
         request: Request<pb::GetFundStatusRequest>,
     ) -> Answer<pb::GetFundStatusResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
             let fund = names::fund("name", &message.name)?;
-            from_status(&self.app.fund_status(&fund).await?)
+            from_status(&scope, &self.app.fund_status(&scope, &fund).await?)
         };
         answer.await.map(Response::new).map_err(to_status)
     }
@@ -203,6 +208,7 @@ impl LedgerService for Ledgers {
         request: Request<pb::ListBalancesRequest>,
     ) -> Answer<pb::ListBalancesResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
             let fund = names::fund("fund", &message.fund)?;
@@ -213,19 +219,19 @@ impl LedgerService for Ledgers {
                 bucket: bucket("bucket", message.bucket)?,
             };
             let query = format!("{fund} {filter:?} {} {}", message.as_of_entry, message.as_of_time);
-            let page = Page::new(message.page_size, &message.page_token, &query)?;
+            let page = Page::within(&scope, message.page_size, &message.page_token, &query)?;
             // The first page says which entry is the last; the others are of the same moment.
             let mut found = match page.after.as_deref() {
                 None => {
                     let moment = moment(&message)?;
                     self.app
-                        .balances(&fund, moment, &filter, "", page.limit())
+                        .balances(&scope, &fund, moment, &filter, "", page.limit())
                         .await?
                 }
                 Some(key) => {
                     let (entry, after) = balance_key(key)?;
                     let moment = Moment::Entry(entry);
-                    let found = self.app.balances(&fund, moment, &filter, &after, page.limit());
+                    let found = (self.app).balances(&scope, &fund, moment, &filter, &after, page.limit());
                     found.await.map_err(|error| match error {
                         Error::Invalid(_) => bad_token(key).into(),
                         other => other,
@@ -250,6 +256,7 @@ impl LedgerService for Ledgers {
         request: Request<pb::ListEntriesRequest>,
     ) -> Answer<pb::ListEntriesResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
             let fund = names::fund("fund", &message.fund)?;
@@ -264,7 +271,8 @@ impl LedgerService for Ledgers {
                 from: time("from_time", &message.from_time)?,
                 until: time("until_time", &message.until_time)?,
             };
-            let page = Page::new(
+            let page = Page::within(
+                &scope,
                 message.page_size,
                 &message.page_token,
                 &format!("{fund} {filter:?}"),
@@ -273,9 +281,9 @@ impl LedgerService for Ledgers {
                 None => 0,
                 Some(key) => key.parse().map_err(|_| bad_token(key))?,
             };
-            let mut entries = self.app.entries(&fund, &filter, after, page.limit()).await?;
+            let mut entries = (self.app.entries(&scope, &fund, &filter, after, page.limit())).await?;
             let next_page_token = page.cut(&mut entries, |entry| entry.number.to_string());
-            let entries = entries.iter().map(|entry| from_entry(&fund, entry));
+            let entries = entries.iter().map(|entry| from_entry(&scope, &fund, entry));
             Ok(pb::ListEntriesResponse {
                 entries: entries.collect::<Result<_, Error>>()?,
                 next_page_token,
@@ -332,6 +340,7 @@ impl LedgerService for Ledgers {
         request: Request<pb::ExportJournalRequest>,
     ) -> Answer<Self::ExportJournalStream> {
         let permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let fund = names::fund("fund", &message.fund).map_err(|violation| to_status(violation.into()))?;
         let last = self
@@ -353,7 +362,7 @@ impl LedgerService for Ledgers {
                 }
                 // What is posted meanwhile is left to the next export.
                 let limit = AT_ONCE.min(last - after);
-                let entries = app.entries(&fund, &all, after, limit).await?;
+                let entries = app.entries(&scope, &fund, &all, after, limit).await?;
                 after = entries.last().map_or(last, |entry| entry.number);
                 text = journal.entries(&entries)?;
             }
@@ -368,6 +377,7 @@ impl LedgerService for Ledgers {
         request: Request<pb::WatchChangesRequest>,
     ) -> Answer<Self::WatchChangesStream> {
         let permit = self.gate.enter_waiting()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let fund = names::fund("fund", &message.fund).map_err(|violation| to_status(violation.into()))?;
         let newest = self.app.fund_head(&fund).await.map_err(to_status)?.changes;
@@ -387,10 +397,10 @@ impl LedgerService for Ledgers {
             loop {
                 // What is committed from here on wakes the wait below.
                 commits.mark_unchanged();
-                let changes = app.changes(&fund, after, AT_ONCE).await?;
+                let (changes, upto) = app.changes(&scope, &fund, after, AT_ONCE).await?;
                 let more = changes.len() as u64 == AT_ONCE;
-                if let Some(last) = changes.last() {
-                    after = last.number;
+                after = upto;
+                if !changes.is_empty() {
                     let changes = changes.iter().map(from_change).collect::<Result<_, Error>>()?;
                     if sender
                         .send(Ok(pb::WatchChangesResponse { changes }))

@@ -1,5 +1,6 @@
 //! Pages: sizes, and opaque tokens that hold where the next page begins and what was asked for.
 
+use crate::domain::access::Scope;
 use crate::domain::digest::Digest;
 use crate::domain::error::Violation;
 
@@ -42,6 +43,11 @@ impl Page {
     /// One more than the page holds, to see whether there is another page.
     pub(super) fn limit(&self) -> u64 {
         self.size as u64 + 1
+    }
+
+    /// As [`Page::new`], of a list that keeps to the regions of its caller: its tokens are of no use to others.
+    pub(super) fn within(scope: &Scope, size: i32, token: &str, query: &str) -> Result<Self, Violation> {
+        Self::new(size, token, &format!("{} {query}", scope.fingerprint()))
     }
 
     /// Cuts the list to the page and gives the token of the next one.

@@ -5,7 +5,7 @@ use super::convert::reconciliation::{
     from_job, from_line, from_obstacle, from_period, from_statement, given, how, job_name, optional_account,
     optional_day, period_name, statement_format, statement_name,
 };
-use super::gate::{Answers, Gate, principal};
+use super::gate::{Answers, Call, Gate};
 use super::page::Page;
 use super::pb;
 use super::pb::reconciliation_service_server::ReconciliationService;
@@ -84,11 +84,12 @@ impl ReconciliationService for Reconciliations {
         request: Request<Streaming<pb::ImportStatementRequest>>,
     ) -> Answer<pb::ImportStatementResponse> {
         let permit = self.gate.enter()?;
-        let caller = principal(request.metadata()).map_err(to_status)?;
+        let call = Call::of(&request)?;
+        call.principal()?;
         let (header, file, digest) = receive(request.into_inner()).await?;
+        let mutation = mutation(&call, &header, &digest)?;
         let app = self.app.clone();
         let work = async move {
-            let mutation = mutation(caller, &header, &digest);
             let imported = import(&app, &mutation, &header, file, &digest).await?;
             Ok(pb::ImportStatementResponse {
                 statements: imported
@@ -525,19 +526,14 @@ fn number_after(page: &Page) -> Result<u64, Violation> {
 
 /// How an import is to be carried out; the digest of its body is over header and content, however it was cut into
 /// messages.
-fn mutation(caller: Principal, header: &pb::ImportStatementHeader, file: &Digest) -> Mutation {
+fn mutation(call: &Call, header: &pb::ImportStatementHeader, file: &Digest) -> Result<Mutation, Status> {
     let plain = pb::ImportStatementHeader {
         request_id: String::new(),
         ..header.clone()
     };
     let mut body = DigestBuilder::new("incentivefund.v1.ImportStatement");
     body.bytes(&plain.encode_to_vec()).field(file.as_str());
-    Mutation {
-        caller,
-        request_id: header.request_id.clone(),
-        body: body.finish(),
-        validate_only: header.validate_only,
-    }
+    call.mutation(header.request_id.clone(), body.finish(), header.validate_only)
 }
 
 async fn import(

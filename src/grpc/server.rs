@@ -2,8 +2,11 @@
 //!
 //! The command line uses the same services in its own process, over a pipe in memory.
 
+use super::connection;
 use super::gate::Gate;
+use super::guard::{Access, Guard, Rate};
 use super::pb::allocation_service_server::AllocationServiceServer;
+use super::pb::audit_service_server::AuditServiceServer;
 use super::pb::disbursement_service_server::DisbursementServiceServer;
 use super::pb::formula_service_server::FormulaServiceServer;
 use super::pb::ledger_service_server::LedgerServiceServer;
@@ -13,19 +16,38 @@ use super::pb::simulation_service_server::SimulationServiceServer;
 use super::pb::statistics_service_server::StatisticsServiceServer;
 use super::pb::subsidy_service_server::SubsidyServiceServer;
 use super::status::with_details;
+use super::tls::Tls;
 use super::workers::Worker;
 use super::{
-    DESCRIPTORS, allocation, disbursement, formula, ledger, policy, reconciliation, simulation, statistics,
-    subsidy,
+    DESCRIPTORS, allocation, audit, disbursement, formula, ledger, policy, reconciliation, simulation,
+    statistics, subsidy,
 };
 use crate::app::App;
 use crate::domain::error::Error;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tonic::service::Routes;
-use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
 use tower::util::MapResponseLayer;
+
+/// Who comes in, and how.
+#[derive(Clone)]
+pub struct Door {
+    /// How callers become known.
+    pub access: Access,
+    /// TLS; none means in the clear.
+    pub tls: Option<Tls>,
+}
+
+impl Door {
+    /// Everybody comes in and is believed, in the clear: for one process or one machine.
+    pub const fn open() -> Self {
+        Self {
+            access: Access::Open,
+            tls: None,
+        }
+    }
+}
 
 /// What a server takes at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +58,22 @@ pub struct Limits {
     pub max_calls: usize,
     /// HTTP/2 streams on one connection.
     pub max_streams_per_connection: u32,
+    /// Connections; more are closed at once.
+    pub max_connections: usize,
+    /// Metadata of a call, in bytes.
+    pub max_metadata_bytes: u32,
+    /// Longest TLS handshake, and then longest wait for HTTP/2 to begin.
+    pub handshake_timeout: Duration,
+    /// How often one caller may call; none means as often as they like.
+    pub caller_rate: Option<Rate>,
     /// Longest call; a shorter deadline of the caller is honoured.
     pub call_timeout: Duration,
     /// Longest wait for calls to end when the server stops.
     pub shutdown_timeout: Duration,
 }
 
+/// How often connections are asked whether they live, and how long an answer may take.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 /// How often health looks at the store.
 const HEALTH_EVERY: Duration = Duration::from_secs(5);
 
@@ -49,6 +81,7 @@ const HEALTH_EVERY: Duration = Duration::from_secs(5);
 pub async fn serve(
     app: App,
     listener: TcpListener,
+    door: Door,
     limits: Limits,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
@@ -82,6 +115,7 @@ pub async fn serve(
         .map_err(Error::internal)?;
     let worker = Worker::default();
     worker.start(&app, &gate);
+    let auditor = app.clone();
     let routes = routes(&app, &gate, &limits, worker)
         .add_service(health)
         .add_service(reflection_v1)
@@ -101,14 +135,20 @@ pub async fn serve(
         }
         let _ = stopping.send(());
     };
-    // An answer is sent at once: held back for a fuller segment it would wait for the caller's delayed
-    // acknowledgement, some 40 ms.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = connection::accept(
+        listener,
+        door.tls,
+        limits.max_connections,
+        limits.handshake_timeout,
+    );
     let server = Server::builder()
         .timeout(limits.call_timeout)
         .max_concurrent_streams(limits.max_streams_per_connection)
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_interval(Some(KEEPALIVE.0))
+        .http2_keepalive_timeout(Some(KEEPALIVE.1))
+        .http2_max_header_list_size(limits.max_metadata_bytes)
         .layer(MapResponseLayer::new(with_details))
+        .layer(Guard::new(door.access, limits.caller_rate, Some(auditor)))
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, announce);
     let shutdown_timeout = limits.shutdown_timeout;
@@ -130,7 +170,7 @@ pub async fn serve(
     result
 }
 
-const SERVICES: [&str; 10] = [
+const SERVICES: [&str; 11] = [
     "",
     "incentivefund.v1.StatisticsService",
     "incentivefund.v1.FormulaService",
@@ -141,6 +181,7 @@ const SERVICES: [&str; 10] = [
     "incentivefund.v1.LedgerService",
     "incentivefund.v1.SimulationService",
     "incentivefund.v1.ReconciliationService",
+    "incentivefund.v1.AuditService",
 ];
 
 fn routes(app: &App, gate: &Gate, limits: &Limits, worker: Worker) -> Routes {
@@ -182,6 +223,10 @@ fn routes(app: &App, gate: &Gate, limits: &Limits, worker: Worker) -> Routes {
         gate: gate.clone(),
         worker,
     };
+    let audits = audit::Audits {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
     Routes::new(
         StatisticsServiceServer::new(statistics)
             .max_decoding_message_size(bytes)
@@ -192,6 +237,7 @@ fn routes(app: &App, gate: &Gate, limits: &Limits, worker: Worker) -> Routes {
     .add_service(PolicyServiceServer::new(policies).max_decoding_message_size(bytes))
     .add_service(SubsidyServiceServer::new(subsidies).max_decoding_message_size(bytes))
     .add_service(LedgerServiceServer::new(ledgers).max_decoding_message_size(bytes))
+    .add_service(AuditServiceServer::new(audits).max_decoding_message_size(bytes))
     .add_service(
         SimulationServiceServer::new(simulations)
             .max_decoding_message_size(bytes)
@@ -215,6 +261,7 @@ pub fn in_process(app: &App, limits: &Limits) -> Channel {
     let gate = Gate::new(limits.max_calls);
     let router = Server::builder()
         .layer(MapResponseLayer::new(with_details))
+        .layer(Guard::new(Access::Open, None, None))
         // A worker begins with the first call that needs one.
         .add_routes(routes(app, &gate, limits, Worker::default()));
     let (client, server) = tokio::io::duplex(PIPE_BYTES);

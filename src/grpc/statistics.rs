@@ -5,13 +5,14 @@ use super::convert::statistics::{
     from_data_set, from_data_set_revision, from_fault, from_indicator, from_observation, from_region,
     indicator, list, region, region_key, row,
 };
-use super::gate::{Gate, principal};
+use super::gate::{Call, Gate};
 use super::page::Page;
 use super::pb;
 use super::pb::statistics_service_server::StatisticsService;
 use super::status::to_status;
+use crate::app::audit::Asking;
 use crate::app::statistics::{AsOf, MAX_ROWS, data_set_name};
-use crate::app::{App, Mutation, clock};
+use crate::app::{App, clock};
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Violation};
 use crate::domain::region::RegionCode;
@@ -215,14 +216,10 @@ impl StatisticsService for Statistics {
         request: Request<Streaming<pb::ImportObservationsRequest>>,
     ) -> Answer<pb::ImportObservationsResponse> {
         let permit = self.gate.enter()?;
-        let caller = principal(request.metadata()).map_err(to_status)?;
+        let call = Call::of(&request)?;
+        call.principal()?;
         let Upload { header, body, rows } = receive(request.into_inner()).await?;
-        let mutation = Mutation {
-            caller,
-            request_id: header.request_id,
-            body,
-            validate_only: header.validate_only,
-        };
+        let mutation = call.mutation(header.request_id, body, header.validate_only)?;
         let app = self.app.clone();
         let work = async move {
             let id = names::data_set("header.data_set", &header.data_set)?;

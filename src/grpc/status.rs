@@ -82,6 +82,22 @@ pub fn overloaded() -> Status {
     )
 }
 
+/// The status of a call by somebody who calls too often.
+pub fn too_often(wait: Duration) -> Status {
+    let details = vec![RetryInfo::new(Some(wait)).into()];
+    let messages = (
+        "you call too often, wait before the next call".to_owned(),
+        "调用过于频繁,请稍候再试".to_owned(),
+    );
+    with_messages(
+        Code::ResourceExhausted,
+        "CALLER_RATE",
+        HashMap::new(),
+        details,
+        &messages,
+    )
+}
+
 /// The status of a stream that ends because the server stops.
 pub fn stopped() -> Status {
     let details = vec![RetryInfo::new(Some(RETRY_AFTER)).into()];
@@ -129,7 +145,7 @@ fn classify(error: &Error) -> (Code, &'static str) {
         Error::AlreadyExists { .. } => (Code::AlreadyExists, "ALREADY_EXISTS"),
         Error::State { reason, .. } => (Code::FailedPrecondition, reason),
         Error::Forbidden { reason, .. } => (Code::PermissionDenied, reason),
-        Error::Unauthenticated => (Code::Unauthenticated, "NO_PRINCIPAL"),
+        Error::Unauthenticated { reason, .. } => (Code::Unauthenticated, reason),
         Error::EtagMismatch { .. } => (Code::Aborted, "ETAG_MISMATCH"),
         Error::RequestIdReused { .. } => (Code::InvalidArgument, "REQUEST_ID_REUSED"),
         Error::TooLarge { .. } => (Code::InvalidArgument, "OVER_LIMIT"),

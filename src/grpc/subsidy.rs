@@ -5,7 +5,7 @@ use super::convert::claim::{
     claim_change, claim_input, from_claim, from_detail, from_event, from_outcome, note, payee, refused,
 };
 use super::convert::names;
-use super::gate::{Gate, MutationMessage, principal};
+use super::gate::{Call, Gate, MutationMessage, scope_of};
 use super::page::Page;
 use super::pb;
 use super::pb::subsidy_service_server::SubsidyService;
@@ -15,8 +15,9 @@ use crate::app::claims::MAX_CLAIMS;
 use crate::app::desk::Command;
 use crate::app::records::ClaimFilter;
 use crate::app::{App, clock};
+use crate::domain::access::Permission;
 use crate::domain::claim::State;
-use crate::domain::error::{Error, Violation};
+use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::money::Money;
 use crate::domain::payer::Payer;
 use tonic::{Request, Response, Status, Streaming};
@@ -68,15 +69,18 @@ impl SubsidyService for Subsidies {
         request: Request<Streaming<pb::SubmitClaimsRequest>>,
     ) -> Answer<Self::SubmitClaimsStream> {
         let permit = self.gate.enter()?;
-        let caller = principal(request.metadata()).map_err(to_status)?;
+        let call = Call::of(&request)?;
+        let asking = call.asking()?;
         let app = self.app.clone();
         // The stream keeps its place among the calls until it ends.
         let permit = std::sync::Arc::new(permit);
         let answers = answer_each(self.gate.clone(), request.into_inner(), move |message| {
-            let (app, caller, permit) = (app.clone(), caller.clone(), permit.clone());
+            let (app, asking, permit) = (app.clone(), asking.clone(), permit.clone());
+            let call = call.clone();
             async move {
                 let _permit = permit;
-                let (mutation, message): (_, pb::SubmitClaimsRequest) = Gate::streamed(&caller, message);
+                let (mutation, message): (_, pb::SubmitClaimsRequest) =
+                    Gate::streamed(&asking, &call.scope, message);
                 check_count("claims", message.claims.len())?;
                 let inputs = message.claims.into_iter().map(claim_input).map(refused).collect();
                 let outcomes = app.submit_claims(&mutation, inputs).await?;
@@ -245,19 +249,22 @@ impl SubsidyService for Subsidies {
         request: Request<Streaming<pb::ChangeClaimsRequest>>,
     ) -> Answer<Self::ChangeClaimsStream> {
         let permit = self.gate.enter()?;
-        let caller = principal(request.metadata()).map_err(to_status)?;
+        let call = Call::of(&request)?;
+        let asking = call.asking()?;
         let app = self.app.clone();
         let permit = std::sync::Arc::new(permit);
         let answers = answer_each(self.gate.clone(), request.into_inner(), move |message| {
-            let (app, caller, permit) = (app.clone(), caller.clone(), permit.clone());
+            let (app, asking, permit) = (app.clone(), asking.clone(), permit.clone());
+            let call = call.clone();
             async move {
                 let _permit = permit;
-                let (mutation, message): (_, pb::ChangeClaimsRequest) = Gate::streamed(&caller, message);
+                let (mutation, message): (_, pb::ChangeClaimsRequest) =
+                    Gate::streamed(&asking, &call.scope, message);
                 check_count("changes", message.changes.len())?;
                 let commands = message
                     .changes
                     .into_iter()
-                    .map(claim_change)
+                    .map(|change| permitted(&call, claim_change(change)?))
                     .map(refused)
                     .collect();
                 let outcomes = app.change_claims(&mutation, "ChangeClaims", commands).await?;
@@ -292,9 +299,10 @@ impl SubsidyService for Subsidies {
     #[tracing::instrument(skip_all, name = "GetClaim")]
     async fn get_claim(&self, request: Request<pb::GetClaimRequest>) -> Answer<pb::GetClaimResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let answer = async {
             let id = names::claim("name", &request.into_inner().name)?;
-            from_detail(self.app.claim(&id).await?)
+            from_detail(self.app.claim(&scope, &id).await?)
         };
         answer.await.map(Response::new).map_err(to_status)
     }
@@ -302,13 +310,14 @@ impl SubsidyService for Subsidies {
     #[tracing::instrument(skip_all, name = "ListClaims")]
     async fn list_claims(&self, request: Request<pb::ListClaimsRequest>) -> Answer<pb::ListClaimsResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
             let query = format!(
                 "{} {} {} {} {}",
                 message.parent, message.region, message.programme, message.state, message.batch
             );
-            let page = Page::new(message.page_size, &message.page_token, &query)?;
+            let page = Page::within(&scope, message.page_size, &message.page_token, &query)?;
             let fund = names::fund("parent", &message.parent)?;
             let filter = ClaimFilter {
                 region: names::optional_region("region", &message.region)?,
@@ -325,7 +334,7 @@ impl SubsidyService for Subsidies {
             };
             let mut claims = self
                 .app
-                .claims(&fund, &filter, after(&page), page.limit())
+                .claims(&scope, &fund, &filter, after(&page), page.limit())
                 .await?;
             let next_page_token = page.cut(&mut claims, |claim| claim.id.number.to_string());
             let claims = claims.iter().map(from_claim).collect::<Result<_, Error>>()?;
@@ -343,6 +352,7 @@ impl SubsidyService for Subsidies {
         request: Request<pb::ListPublicNoticesRequest>,
     ) -> Answer<pb::ListPublicNoticesResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
             let query = format!("{} {} {}", message.parent, message.region, message.programme);
@@ -357,7 +367,7 @@ impl SubsidyService for Subsidies {
             let today = clock::today()?;
             let mut claims = self
                 .app
-                .claims(&fund, &filter, after(&page), page.limit())
+                .claims(&scope, &fund, &filter, after(&page), page.limit())
                 .await?;
             let next_page_token = page.cut(&mut claims, |claim| claim.id.number.to_string());
             claims.retain(|claim| claim.notice.until.is_some_and(|until| until >= today));
@@ -376,9 +386,10 @@ impl SubsidyService for Subsidies {
         request: Request<pb::ExplainClaimRequest>,
     ) -> Answer<pb::ExplainClaimResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let answer = async {
             let id = names::claim("name", &request.into_inner().name)?;
-            let assessment = self.app.explain_claim(&id).await?;
+            let assessment = self.app.explain_claim(&scope, &id).await?;
             Ok(pb::ExplainClaimResponse {
                 assessment: Some(super::convert::assessment::from_assessment(&assessment)),
             })
@@ -392,11 +403,13 @@ impl SubsidyService for Subsidies {
         request: Request<pb::ListClaimHistoryRequest>,
     ) -> Answer<pb::ListClaimHistoryResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
-            let page = Page::new(message.page_size, &message.page_token, &message.parent)?;
+            let page = Page::within(&scope, message.page_size, &message.page_token, &message.parent)?;
             let id = names::claim("parent", &message.parent)?;
-            let mut events = self.app.claim_history(&id, after(&page), page.limit()).await?;
+            let (after, limit) = (after(&page), page.limit());
+            let mut events = self.app.claim_history(&scope, &id, after, limit).await?;
             let next_page_token = page.cut(&mut events, |event| event.number.to_string());
             let events = events.iter().map(from_event).collect::<Result<_, Error>>()?;
             Ok(pb::ListClaimHistoryResponse {
@@ -413,9 +426,14 @@ impl SubsidyService for Subsidies {
         request: Request<pb::GetObjectionRequest>,
     ) -> Answer<pb::GetObjectionResponse> {
         let _permit = self.gate.enter()?;
+        let call = Call::of(&request)?;
+        let asking = call.asking()?;
         let answer = async {
             let (claim, number) = names::objection("name", &request.into_inner().name)?;
-            let text = self.app.objection_text(&claim, number).await?;
+            let text = self
+                .app
+                .objection_text(&asking, &call.scope, &claim, number)
+                .await?;
             Ok(pb::GetObjectionResponse {
                 text: text.to_string(),
             })
@@ -441,6 +459,24 @@ impl Subsidies {
         };
         self.gate.finish(permit, work).await
     }
+}
+
+/// A command of a bulk call, where the caller may give it.
+fn permitted(call: &Call, command: Command) -> Result<Command, Error> {
+    let needed = match &command {
+        Command::Approve { .. } | Command::Reject { .. } | Command::Cancel { .. } => Permission::ClaimsDecide,
+        _ => Permission::ClaimsFile,
+    };
+    if call.grants.scope(needed).is_some_and(|scope| !scope.is_empty()) {
+        return Ok(command);
+    }
+    Err(Error::Forbidden {
+        reason: "NO_PERMISSION",
+        message: Bilingual::new(
+            format!("this needs the permission {needed}"),
+            format!("此操作需要权限 {needed}"),
+        ),
+    })
 }
 
 /// The number after which a page begins.

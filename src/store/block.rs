@@ -7,6 +7,7 @@
 
 use super::Tx;
 use super::error::failed;
+use crate::domain::access::Scope;
 use crate::domain::error::Error;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
@@ -48,6 +49,20 @@ impl Parameters {
     pub(super) fn add(&mut self, value: Value) -> String {
         self.0.push(value);
         format!("${}", self.0.len())
+    }
+}
+
+impl Parameters {
+    /// What keeps a query to the rows of a scope, by the column that has their region: nothing, or ` AND …`.
+    pub(super) fn within(&mut self, column: &str, scope: &Scope) -> String {
+        match scope.regions() {
+            None => String::new(),
+            Some(regions) if regions.is_empty() => " AND 1 = 0".to_owned(),
+            Some(regions) => {
+                let places: Vec<String> = regions.iter().map(|code| self.add(text(code.as_str()))).collect();
+                format!(" AND {column} IN ({})", places.join(", "))
+            }
+        }
     }
 }
 
@@ -99,7 +114,7 @@ impl Block {
     }
 
     /// The statements' rows: a text for `FROM`, to be given an alias, and its parameters.
-    fn sources(mut self, backend: DbBackend) -> Vec<(String, Vec<Value>)> {
+    pub(super) fn sources(mut self, backend: DbBackend) -> Vec<(String, Vec<Value>)> {
         let most = if backend == DbBackend::Postgres {
             POSTGRES_ROWS
         } else {

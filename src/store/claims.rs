@@ -5,6 +5,7 @@ use super::block::{Block, get, get_money, get_number, int, number, text};
 use super::convert::{count, from_json, json, signature, stored};
 use crate::app::records::{ClaimFilter, ClaimMaterial, Objection, OnceKey};
 use crate::app::vault::Sealed;
+use crate::domain::access::Scope;
 use crate::domain::allocation::{FundId, Signature};
 use crate::domain::claim::{Claim, ClaimId, State};
 use crate::domain::error::Error;
@@ -206,11 +207,11 @@ impl Tx {
         .map(drop)
     }
 
-    /// Which of these unique keys are taken, and by which claim.
+    /// Which of these unique keys are taken, by which claim, and in which region.
     pub async fn taken_keys(
         &self,
         keys: &[(&ProgrammeCode, &str, &str)],
-    ) -> Result<Vec<((String, String, String), ClaimId)>, Error> {
+    ) -> Result<Vec<((String, String, String), (ClaimId, RegionCode))>, Error> {
         let mut wanted = Block::new(["programme", "kind", "hash"]);
         for &(programme, kind, hash) in keys {
             wanted.row([text(programme.as_str()), text(kind), text(hash)]);
@@ -218,15 +219,16 @@ impl Tx {
         let rows = self
             .query_with(wanted, |rows| {
                 format!(
-                    "SELECT k.programme, k.kind, k.hash, k.fund, k.claim FROM {rows} AS r \
-                     JOIN claim_key k ON k.programme = r.programme AND k.kind = r.kind AND k.hash = r.hash"
+                    "SELECT k.programme, k.kind, k.hash, k.fund, k.claim, c.region FROM {rows} AS r \
+                     JOIN claim_key k ON k.programme = r.programme AND k.kind = r.kind AND k.hash = r.hash \
+                     JOIN claim c ON c.fund = k.fund AND c.number = k.claim"
                 )
             })
             .await?;
         rows.iter()
             .map(|row| {
                 let key = (get(row, "programme")?, get(row, "kind")?, get(row, "hash")?);
-                Ok((key, to_id(row, "claim")?))
+                Ok((key, (to_id(row, "claim")?, to_region(row)?)))
             })
             .collect()
     }
@@ -303,27 +305,42 @@ impl Tx {
             .collect()
     }
 
-    /// At most `limit` claims of a fund that the filter lets through, by number, after number `after`.
+    /// At most `limit` claims of a fund, in the regions of `scope`, that the filter lets through, by number,
+    /// after number `after`.
     pub async fn list_claims(
         &self,
         fund: &FundId,
+        scope: &Scope,
         filter: &ClaimFilter,
         after: u64,
         limit: u64,
     ) -> Result<Vec<Claim>, Error> {
-        let mut wanted = Block::new(["fund", "after#", "region", "programme", "state", "batch#"]);
+        let Some((region, regions)) = within(scope, filter.region.as_ref()) else {
+            return Ok(Vec::new());
+        };
+        let mut wanted = Block::new([
+            "fund",
+            "after#",
+            "region",
+            "regions",
+            "programme",
+            "state",
+            "batch#",
+        ]);
         let code = |code: Option<&str>| text(code.unwrap_or_default());
         wanted.row([
             text(fund.as_str()),
             number(after),
-            code(filter.region.as_ref().map(RegionCode::as_str)),
+            code(region.map(RegionCode::as_str)),
+            code(regions.as_deref()),
             code(filter.programme.as_ref().map(ProgrammeCode::as_str)),
             code(filter.state.map(State::code)),
             number(filter.batch.unwrap_or(0)),
         ]);
         let mut conditions = String::new();
         for (given, condition) in [
-            (filter.region.is_some(), " AND c.region = r.region"),
+            (region.is_some(), " AND c.region = r.region"),
+            (regions.is_some(), " AND r.regions LIKE '%,' || c.region || ',%'"),
             (filter.programme.is_some(), " AND c.programme = r.programme"),
             (filter.state.is_some(), " AND c.state = r.state"),
             (filter.batch.is_some(), " AND c.batch = r.batch"),
@@ -423,6 +440,23 @@ impl Tx {
     }
 }
 
+/// How a query keeps to a scope, together with a region that is asked for: the one region, or a list of them
+/// with a comma around each. A code has no comma, and no character that LIKE would take for a pattern. None
+/// where nothing can be found.
+pub(super) fn within<'a>(
+    scope: &'a Scope,
+    asked: Option<&'a RegionCode>,
+) -> Option<(Option<&'a RegionCode>, Option<String>)> {
+    match (scope.regions(), asked) {
+        (None, asked) => Some((asked, None)),
+        (Some(regions), Some(asked)) => regions.contains(asked).then_some((Some(asked), None)),
+        (Some(regions), None) if regions.len() > 1 => {
+            Some((None, Some(format!(",{},", scope.fingerprint()))))
+        }
+        (Some(regions), None) => regions.first().map(|only| (Some(only), None)),
+    }
+}
+
 fn id_rows(ids: &[&ClaimId]) -> Block {
     let mut block = Block::new(["fund", "number#"]);
     for id in ids {
@@ -456,7 +490,7 @@ pub(super) fn to_fund(row: &QueryResult) -> Result<FundId, Error> {
     stored(FundId::parse("fund", &get::<String>(row, "fund")?))
 }
 
-fn to_region(row: &QueryResult) -> Result<RegionCode, Error> {
+pub(super) fn to_region(row: &QueryResult) -> Result<RegionCode, Error> {
     stored(RegionCode::parse("region", &get::<String>(row, "region")?))
 }
 

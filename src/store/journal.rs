@@ -3,8 +3,9 @@
 use super::Tx;
 use super::block::{Block, Parameters, get, get_money, get_number, int, number, text};
 use super::convert::stored;
-use super::ledger::{ENTRY, to_entry, to_fund};
+use super::ledger::{ENTRY, FUND, to_entry, to_fund};
 use crate::app::records::{AccountFilter, EntryFilter, FundHead};
+use crate::domain::access::Scope;
 use crate::domain::allocation::{FundId, RunId, State};
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
@@ -25,7 +26,7 @@ impl Tx {
         let after = parameters.add(text(after));
         let limit = limit.min(MOST);
         let statement = format!(
-            "SELECT fund, ordinal, entries, digest, at, changes, claims, batches FROM ledger_fund \
+            "SELECT {FUND} FROM ledger_fund \
              WHERE fund > {after} ORDER BY fund LIMIT {limit}"
         );
         let rows = self.query_by(&statement, parameters).await?;
@@ -83,11 +84,12 @@ impl Tx {
         rows.first().map(|row| get_number(row, "number")).transpose()
     }
 
-    /// At most `limit` accounts of a fund by text, those after `after`, with their balances after the
+    /// At most `limit` accounts of a fund in the regions of `scope` by text, those after `after`, with their balances after the
     /// entry with number `at`; none means now. Accounts that no entry had moved by then have nothing.
     pub async fn balances_at(
         &self,
         fund: &FundId,
+        scope: &Scope,
         filter: &AccountFilter,
         at: Option<u64>,
         after: &str,
@@ -110,6 +112,7 @@ impl Tx {
                 only.push_str(&format!(" AND a.{column} = {code}"));
             }
         }
+        only.push_str(&parameters.within("a.region", scope));
         let limit = limit.min(MOST);
         let accounts = |columns: &str| {
             format!("SELECT {columns} FROM ledger_account a WHERE {only} ORDER BY a.account LIMIT {limit}")
@@ -151,20 +154,33 @@ impl Tx {
             .collect()
     }
 
-    /// At most `limit` entries of a fund after number `after`, in order.
+    /// At most `limit` entries of a fund after number `after`, in order: those that move an account in the
+    /// regions of `scope`.
     pub async fn entries(
         &self,
         fund: &FundId,
+        scope: &Scope,
         filter: &EntryFilter,
         after: u64,
         limit: u64,
     ) -> Result<Vec<Entry>, Error> {
         let mut parameters = Parameters::default();
-        let mut only = format!(
-            "fund = {} AND number > {}",
-            parameters.add(text(fund.as_str())),
-            parameters.add(number(after))
-        );
+        let of_fund = parameters.add(text(fund.as_str()));
+        let mut only = format!("fund = {of_fund} AND number > {}", parameters.add(number(after)));
+        match &filter.account {
+            // An account in reach needs no further look.
+            Some(account) if scope.covers_optional(account.region.as_ref()) => {}
+            Some(_) => return Ok(Vec::new()),
+            None if scope.is_all() => {}
+            None => {
+                let within = parameters.within("a.region", scope);
+                let accounts =
+                    format!("SELECT a.account FROM ledger_account a WHERE a.fund = {of_fund}{within}");
+                only.push_str(&format!(
+                    " AND (from_account IN ({accounts}) OR to_account IN ({accounts}))"
+                ));
+            }
+        }
         for (condition, value) in [
             ("event =", filter.event.map(|event| text(event.code()))),
             ("subject =", filter.subject.as_deref().map(text)),

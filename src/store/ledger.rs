@@ -4,14 +4,20 @@ use super::Tx;
 use super::block::{Block, Parameters, get, get_money, get_number, int, number, text};
 use super::convert::{signature, stored};
 use crate::app::records::{Change, FundHead};
+use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
+use crate::domain::audit;
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
 use crate::domain::ledger::{Account, Entry, Event, Head, Posting};
 use crate::domain::money::Money;
+use crate::domain::region::RegionCode;
 use sea_orm::QueryResult;
 use std::collections::BTreeMap;
 
+/// The columns of a fund.
+pub(super) const FUND: &str =
+    "fund, ordinal, entries, digest, at, changes, claims, batches, audit_records, audit_digest";
 /// The columns of an entry.
 pub(super) const ENTRY: &str = "number, at, made_by, event, from_account, to_account, amount_fen, \
      from_balance_fen, to_balance_fen, subject, note, reverses, digest";
@@ -30,7 +36,7 @@ impl Tx {
         let rows = self
             .query_with(wanted, |rows| {
                 format!(
-                    "SELECT fund, ordinal, entries, digest, at, changes, claims, batches FROM ledger_fund \
+                    "SELECT {FUND} FROM ledger_fund \
                      WHERE fund IN (SELECT r.fund FROM {rows} AS r) ORDER BY fund{lock}"
                 )
             })
@@ -59,7 +65,8 @@ impl Tx {
         self.execute_with(fund_rows(heads), |rows| {
             format!(
                 "UPDATE ledger_fund AS f SET entries = r.entries, digest = r.digest, at = r.at, \
-                 changes = r.changes, claims = r.claims, batches = r.batches FROM {rows} AS r WHERE f.fund = r.fund"
+                 changes = r.changes, claims = r.claims, batches = r.batches, audit_records = r.audit_records, \
+                 audit_digest = r.audit_digest FROM {rows} AS r WHERE f.fund = r.fund"
             )
         })
         .await
@@ -183,6 +190,7 @@ impl Tx {
             "at#",
             "made_by",
             "kind",
+            "region",
             "resource",
             "state",
             "amount_fen#",
@@ -195,6 +203,7 @@ impl Tx {
                 int(change.signed.at),
                 text(change.signed.by.as_str()),
                 text(&change.kind),
+                text(change.region.as_ref().map_or("", RegionCode::as_str)),
                 text(&change.resource),
                 text(&change.state),
                 int(change.amount.fen()),
@@ -204,10 +213,12 @@ impl Tx {
         self.insert_block("ledger_change", block).await
     }
 
-    /// At most `limit` changes of a fund after number `after`, in order; only of `resource` where one is given.
+    /// At most `limit` changes of a fund in the regions of `scope` after number `after`, in order; only of
+    /// `resource` where one is given.
     pub async fn changes(
         &self,
         fund: &FundId,
+        scope: &Scope,
         resource: Option<&str>,
         after: u64,
         limit: u64,
@@ -219,19 +230,37 @@ impl Tx {
             Some(resource) => format!("AND resource = {}", parameters.add(text(resource))),
             None => String::new(),
         };
+        let within = parameters.within("region", scope);
         let limit = limit.min(1_000_000);
         let statement = format!(
-            "SELECT number, at, made_by, kind, resource, state, amount_fen, note FROM ledger_change \
-             WHERE fund = {fund} AND number > {after} {of_resource} ORDER BY number LIMIT {limit}"
+            "SELECT number, at, made_by, kind, region, resource, state, amount_fen, note FROM ledger_change \
+             WHERE fund = {fund} AND number > {after} {of_resource}{within} ORDER BY number LIMIT {limit}"
         );
         let rows = self.query_by(&statement, parameters).await?;
         rows.iter().map(to_change).collect()
     }
 }
 
+/// The region in a column that may be empty.
+pub(super) fn optional_region(code: &str) -> Result<Option<RegionCode>, Error> {
+    match code {
+        "" => Ok(None),
+        code => stored(RegionCode::parse("region", code)).map(Some),
+    }
+}
+
 fn fund_rows(heads: &[(&FundId, &FundHead)]) -> Block {
     let mut block = Block::new([
-        "fund", "ordinal#", "entries#", "digest", "at#", "changes#", "claims#", "batches#",
+        "fund",
+        "ordinal#",
+        "entries#",
+        "digest",
+        "at#",
+        "changes#",
+        "claims#",
+        "batches#",
+        "audit_records#",
+        "audit_digest",
     ]);
     for &(fund, head) in heads {
         block.row([
@@ -243,6 +272,8 @@ fn fund_rows(heads: &[(&FundId, &FundHead)]) -> Block {
             number(head.changes),
             number(head.claims),
             number(head.batches),
+            number(head.audit.records),
+            text(head.audit.digest.as_str()),
         ]);
     }
     block
@@ -262,6 +293,10 @@ pub(super) fn to_fund(row: &QueryResult) -> Result<(FundId, FundHead), Error> {
         changes: get_number(row, "changes")?,
         claims: get_number(row, "claims")?,
         batches: get_number(row, "batches")?,
+        audit: audit::Head {
+            records: get_number(row, "audit_records")?,
+            digest: Digest::from_stored(get(row, "audit_digest")?),
+        },
     };
     Ok((fund, head))
 }
@@ -294,6 +329,7 @@ fn to_change(row: &QueryResult) -> Result<Change, Error> {
         number: get_number(row, "number")?,
         signed: signature(&text("made_by")?, get(row, "at")?)?,
         kind: text("kind")?,
+        region: optional_region(&text("region")?)?,
         resource: text("resource")?,
         state: text("state")?,
         amount: get_money(row, "amount_fen")?,

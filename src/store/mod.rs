@@ -3,6 +3,7 @@
 //! All work happens in a transaction, [`Tx`]. A use case begins one, loads, asks the domain, stores
 //! and commits; [`retrying`] repeats the whole of it where another change came in between.
 
+mod audit;
 mod block;
 mod catalog;
 mod claims;
@@ -25,13 +26,16 @@ mod runs;
 mod simulations;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
+pub use audit::StoredRecord;
 pub use journal::StoredEntry;
 pub use observations::ObservationFilter;
 pub use options::StoreOptions;
 pub use policies::RuleDocument;
 pub use retry::retrying;
 
+use crate::app::audit::Trail;
 use crate::domain::error::Error;
 use error::failed;
 use sea_orm::{
@@ -137,7 +141,11 @@ impl Store {
             },
         };
         let db = self.db.begin_with_options(options).await.map_err(failed)?;
-        Ok(Tx { db, mode: Mode::Read })
+        Ok(Tx {
+            db,
+            mode: Mode::Read,
+            trail: std::sync::Mutex::default(),
+        })
     }
 
     /// Begins to write: the outcome is as if writers had come one after another.
@@ -163,6 +171,7 @@ impl Store {
         Ok(Tx {
             db,
             mode: self.write_mode(writer),
+            trail: std::sync::Mutex::default(),
         })
     }
 
@@ -186,6 +195,7 @@ impl Store {
         Ok(Tx {
             db,
             mode: self.write_mode(None),
+            trail: std::sync::Mutex::default(),
         })
     }
 
@@ -204,6 +214,7 @@ impl Store {
         Ok(Tx {
             db,
             mode: self.write_mode(None),
+            trail: std::sync::Mutex::default(),
         })
     }
 
@@ -256,6 +267,8 @@ pub struct Tx {
     // Dropped in this order: the next writer's turn comes after the rollback is under way.
     db: DatabaseTransaction,
     mode: Mode,
+    /// What it did, as far as it was told.
+    trail: std::sync::Mutex<Trail>,
 }
 
 /// What a transaction may do. SQLite has no read-only transactions that it would enforce itself.

@@ -2,16 +2,19 @@
 
 use super::Tx;
 use super::block::{Block, get, get_money, get_number, int, number, text};
-use super::claims::{signed, to_fund, to_programme, to_signed};
+use super::claims::{signed, to_fund, to_programme, to_signed, within};
 use super::convert::{count, signature, stored};
+use super::ledger::optional_region;
 use crate::app::records::{BatchFilter, NewPayment};
 use crate::app::vault::Sealed;
+use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
 use crate::domain::claim::ClaimId;
 use crate::domain::disbursement::{Batch, BatchState, Payment, PaymentState};
 use crate::domain::error::Error;
 use crate::domain::money::Money;
 use crate::domain::payer::Payer;
+use crate::domain::region::RegionCode;
 use crate::domain::subsidy::ProgrammeCode;
 use sea_orm::QueryResult;
 use std::collections::HashMap;
@@ -19,7 +22,7 @@ use std::collections::HashMap;
 const PAYMENT: &str = "p.fund, p.batch, p.line, p.claim, p.payer, p.attempt, p.reference, p.amount_fen, p.state, \
      p.bank_reference, p.concluded_on, p.reason, p.concluded_by, p.concluded_at";
 
-const BATCH: &str = "b.fund, b.number, b.programme, b.state, b.version, b.execution_date, b.lines, b.amount_fen, \
+const BATCH: &str = "b.fund, b.number, b.programme, b.region, b.state, b.version, b.execution_date, b.lines, b.amount_fen, \
      b.created_by, b.created_at, b.frozen_by, b.frozen_at, b.released_by, b.released_at, b.closed_by, b.closed_at, \
      b.note";
 
@@ -309,23 +312,35 @@ impl Tx {
         rows.first().map(to_batch).transpose()
     }
 
-    /// At most `limit` batches of a fund that the filter lets through, after a number.
+    /// At most `limit` batches of a fund for regions of `scope` that the filter lets through, after a number.
     pub async fn batches(
         &self,
         fund: &FundId,
+        scope: &Scope,
         filter: &BatchFilter,
         after: u64,
         limit: u64,
     ) -> Result<Vec<Batch>, Error> {
-        let mut wanted = Block::new(["fund", "after#", "programme", "state"]);
+        let Some((region, regions)) = within(scope, None) else {
+            return Ok(Vec::new());
+        };
+        let mut wanted = Block::new(["fund", "after#", "region", "regions", "programme", "state"]);
         wanted.row([
             text(fund.as_str()),
             number(after),
+            text(region.map_or("", RegionCode::as_str)),
+            text(regions.as_deref().unwrap_or_default()),
             text(filter.programme.as_ref().map_or("", ProgrammeCode::as_str)),
             text(filter.state.map_or("", BatchState::code)),
         ]);
         let mut conditions = String::new();
         for (given, condition) in [
+            (region.is_some(), " AND b.region = r.region"),
+            // A batch for any region has none, which is in no list.
+            (
+                regions.is_some(),
+                " AND b.region <> '' AND r.regions LIKE '%,' || b.region || ',%'",
+            ),
             (filter.programme.is_some(), " AND b.programme = r.programme"),
             (filter.state.is_some(), " AND b.state = r.state"),
         ] {
@@ -352,6 +367,7 @@ impl Tx {
             "fund",
             "number#",
             "programme",
+            "region",
             "state",
             "version#",
             "execution_date",
@@ -374,6 +390,7 @@ impl Tx {
             text(batch.fund.as_str()),
             number(batch.number),
             text(batch.programme.as_str()),
+            text(batch.region.as_ref().map_or("", RegionCode::as_str)),
             text(batch.state.code()),
             int(batch.version.into()),
             text(&batch.execution_date),
@@ -391,9 +408,9 @@ impl Tx {
         ]);
         self.execute_with(block, |rows| {
             format!(
-                "INSERT INTO payment_batch (fund, number, programme, state, version, execution_date, lines, amount_fen, \
+                "INSERT INTO payment_batch (fund, number, programme, region, state, version, execution_date, lines, amount_fen, \
                  created_by, created_at, frozen_by, frozen_at, released_by, released_at, closed_by, closed_at, note) \
-                 SELECT fund, number, programme, state, version, execution_date, lines, amount_fen, created_by, created_at, \
+                 SELECT fund, number, programme, region, state, version, execution_date, lines, amount_fen, created_by, created_at, \
                  frozen_by, frozen_at, released_by, released_at, closed_by, closed_at, note FROM {rows} AS r WHERE true \
                  ON CONFLICT (fund, number) DO UPDATE SET state = excluded.state, version = excluded.version, \
                  execution_date = excluded.execution_date, lines = excluded.lines, amount_fen = excluded.amount_fen, \
@@ -442,6 +459,7 @@ fn to_batch(row: &QueryResult) -> Result<Batch, Error> {
         fund: to_fund(row)?,
         number: get_number(row, "number")?,
         programme: to_programme(row)?,
+        region: optional_region(&text("region")?)?,
         state: stored(BatchState::parse("payment_batch.state", &text("state")?))?,
         version: count("payment_batch.version", get(row, "version")?)?,
         execution_date: text("execution_date")?,

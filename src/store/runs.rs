@@ -115,6 +115,9 @@ impl Tx {
         if let Some(state) = filter.state {
             query = query.filter(Column::State.eq(state.code()));
         }
+        if filter.published {
+            query = query.filter(Column::IssuedAt.is_not_null());
+        }
         if let Some((created_at, id)) = before {
             let key = Expr::tuple([Expr::col(Column::CreatedAt), Expr::col(Column::Id)]);
             let last = Expr::tuple([Expr::val(created_at), Expr::val(id.as_str())]);

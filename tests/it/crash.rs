@@ -65,7 +65,7 @@ impl Mortal {
             .args(["--set", &format!("server.address={}", self.address)])
             .args(["--set", "privacy.key_file=keys.toml"])
             .args(["--set", "log.filter=warn"])
-            .arg("serve")
+            .args(["serve", "--insecure"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -5,6 +5,7 @@
 //! PostgreSQL (the server that INCENTIVE_FUND_TEST_POSTGRES names; `scripts/test` starts one).
 
 use incentive_fund::app::App;
+use incentive_fund::app::audit::{AuditKeys, SigningKey, generate_signing_key};
 use incentive_fund::app::simulation::SimulationOptions;
 use incentive_fund::app::vault::Vault;
 use incentive_fund::domain::payer::Payer;
@@ -13,6 +14,7 @@ use incentive_fund::domain::region::RegionCode;
 use incentive_fund::grpc::convert::statistics::{from_indicator, from_region, from_row};
 use incentive_fund::grpc::pb;
 use incentive_fund::grpc::pb::allocation_service_client::AllocationServiceClient;
+use incentive_fund::grpc::pb::audit_service_client::AuditServiceClient;
 use incentive_fund::grpc::pb::disbursement_service_client::DisbursementServiceClient;
 use incentive_fund::grpc::pb::formula_service_client::FormulaServiceClient;
 use incentive_fund::grpc::pb::ledger_service_client::LedgerServiceClient;
@@ -20,7 +22,7 @@ use incentive_fund::grpc::pb::policy_service_client::PolicyServiceClient;
 use incentive_fund::grpc::pb::simulation_service_client::SimulationServiceClient;
 use incentive_fund::grpc::pb::statistics_service_client::StatisticsServiceClient;
 use incentive_fund::grpc::pb::subsidy_service_client::SubsidyServiceClient;
-use incentive_fund::grpc::server::{Limits, serve};
+use incentive_fund::grpc::server::{Door, Limits, serve};
 use incentive_fund::grpc::{PRINCIPAL_KEY, encode_principal};
 use incentive_fund::store::{Store, StoreOptions};
 use incentive_fund::tabular;
@@ -89,7 +91,8 @@ where
         }
     };
     let vault = Vault::parse(&Vault::generate("test", None).unwrap()).unwrap();
-    let world = World { url, vault };
+    let signing = SigningKey::parse(&generate_signing_key("test", None).unwrap()).unwrap();
+    let world = World { url, vault, signing };
     let ended = tokio::spawn(story(world)).await;
     if let Some(fresh) = postgres {
         fresh.drop_it().await;
@@ -139,6 +142,8 @@ pub struct World {
     pub url: String,
     /// The keys for personal data.
     pub vault: Vault,
+    /// The key that signs checkpoints.
+    pub signing: SigningKey,
 }
 
 /// Limits that no story meets by accident.
@@ -147,6 +152,10 @@ pub fn limits() -> Limits {
         max_message_bytes: 16 << 20,
         max_calls: 256,
         max_streams_per_connection: 200,
+        max_connections: 20_000,
+        max_metadata_bytes: 16 << 10,
+        handshake_timeout: Duration::from_secs(10),
+        caller_rate: None,
         call_timeout: Duration::from_secs(120),
         shutdown_timeout: Duration::from_secs(30),
     }
@@ -203,6 +212,23 @@ impl World {
     }
 
     async fn serve_with(&self, limits: Limits, vault: Option<Vault>, options: SimulationOptions) -> Running {
+        self.serve_behind(|_| Door::open(), limits, vault, options).await
+    }
+
+    /// A server that lets in whom a door lets in, which is made over its store.
+    pub async fn serve_guarded(&self, door: impl FnOnce(&Store) -> Door, limits: Limits) -> Running {
+        let options = SimulationOptions::default();
+        self.serve_behind(door, limits, Some(self.vault.clone()), options)
+            .await
+    }
+
+    async fn serve_behind(
+        &self,
+        door: impl FnOnce(&Store) -> Door,
+        limits: Limits,
+        vault: Option<Vault>,
+        options: SimulationOptions,
+    ) -> Running {
         let store = Store::connect(&StoreOptions {
             url: self.url.clone(),
             max_connections: 8,
@@ -217,14 +243,19 @@ impl World {
         let (stop, stopped) = oneshot::channel::<()>();
         let app = App::new(store.clone())
             .with_debtors(debtors())
+            .with_audit_keys(AuditKeys {
+                signing: Some(self.signing.clone()),
+                directory: None,
+            })
             .with_simulation_options(options);
         let app = match vault {
             Some(vault) => app.with_vault(vault),
             None => app,
         };
+        let door = door(&store);
         let served = app.clone();
         let task = tokio::spawn(async move {
-            serve(served, listener, limits, async {
+            serve(served, listener, door, limits, async {
                 // Also where the story has dropped its end.
                 let _ = stopped.await;
             })
@@ -284,12 +315,12 @@ pub async fn connect(address: SocketAddr, principal: &str) -> Client {
 
 /// Says in every call who acts; an empty name says nothing.
 #[derive(Debug, Clone)]
-pub struct Identify(Option<AsciiMetadataValue>);
+pub struct Identify(Option<(&'static str, AsciiMetadataValue)>);
 
 impl Interceptor for Identify {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(name) = &self.0 {
-            request.metadata_mut().insert(PRINCIPAL_KEY, name.clone());
+        if let Some((key, value)) = &self.0 {
+            request.metadata_mut().insert(*key, value.clone());
         }
         Ok(request)
     }
@@ -309,6 +340,7 @@ pub struct Client {
     pub ledger: LedgerServiceClient<Identified>,
     pub disbursements: DisbursementServiceClient<Identified>,
     pub simulations: SimulationServiceClient<Identified>,
+    pub audit: AuditServiceClient<Identified>,
 }
 
 /// A new id for a mutation.
@@ -320,7 +352,17 @@ impl Client {
     pub fn new(channel: Channel, principal: &str) -> Self {
         let name = (!principal.is_empty())
             .then(|| AsciiMetadataValue::try_from(encode_principal(principal)).unwrap());
-        let service = InterceptedService::new(channel.clone(), Identify(name));
+        Self::identified(channel, Identify(name.map(|name| (PRINCIPAL_KEY, name))))
+    }
+
+    /// Whoever a bearer token is of.
+    pub fn with_token(channel: Channel, token: &str) -> Self {
+        let value = AsciiMetadataValue::try_from(format!("Bearer {token}")).unwrap();
+        Self::identified(channel, Identify(Some(("authorization", value))))
+    }
+
+    fn identified(channel: Channel, identify: Identify) -> Self {
+        let service = InterceptedService::new(channel.clone(), identify);
         Self {
             channel,
             statistics: StatisticsServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
@@ -329,6 +371,7 @@ impl Client {
             policies: PolicyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             ledger: LedgerServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            audit: AuditServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             simulations: SimulationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             disbursements: DisbursementServiceClient::new(service).max_decoding_message_size(usize::MAX),
         }

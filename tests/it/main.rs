@@ -9,6 +9,7 @@
 )]
 
 mod allocations;
+mod audit;
 mod bureau;
 mod claims;
 mod cli;

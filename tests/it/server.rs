@@ -319,7 +319,7 @@ impl Program {
     fn start(world: &World, settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_incentive-fund"));
         command
-            .arg("serve")
+            .args(["serve", "--insecure"])
             .env("INCENTIVE_FUND__DATABASE__URL", &world.url)
             .env("INCENTIVE_FUND__SERVER__ADDRESS", "127.0.0.1:0")
             .env("INCENTIVE_FUND__LOG__FORMAT", "json")

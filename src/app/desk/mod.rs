@@ -14,6 +14,7 @@
 //! | write | 1 to 13 | one statement a table; batches that are finished are closed |
 //! | commit | 1 | |
 
+mod auditing;
 mod command;
 mod sheet;
 
@@ -21,10 +22,11 @@ pub(super) use command::no_claim;
 pub use command::{Command, Outcome, Receipt, Refusal, Submission, objection_name};
 pub(super) use sheet::{key_rows, told};
 
+use super::audit::Call;
 use super::records::StoredRequest;
 use super::vault::Vault;
 use super::{Mutation, check_request_id, clock};
-use crate::domain::claim::Claim;
+use crate::domain::claim::{Claim, ClaimId};
 use crate::domain::error::Error;
 use crate::store::{Store, Tx, retrying};
 use serde::{Deserialize, Serialize};
@@ -245,6 +247,7 @@ async fn attempt_all(
         for job in jobs {
             let Mutation {
                 caller,
+                scope,
                 request_id,
                 body,
                 ..
@@ -257,13 +260,14 @@ async fn attempt_all(
             let signed = clock::sign(caller);
             let reply = match &job.work {
                 Work::One(command) => sheet
-                    .carry_out(command, &signed)
+                    .carry_out(command, scope, &signed)
                     .map(|claim| Reply::One(Box::new(claim))),
-                Work::Many(commands) => sheet.rows(commands, &signed).map(Reply::Many),
+                Work::Many(commands) => sheet.rows(commands, scope, &signed).map(Reply::Many),
             };
             if let Err(defect @ Error::Internal { .. }) = reply {
                 return Err(defect);
             }
+            sheet.record(&Call::of(&job.mutation, job.method), &job.work, &reply)?;
             if let Ok(reply) = &reply
                 && !request_id.is_empty()
             {
@@ -283,6 +287,13 @@ async fn attempt_all(
         if keep {
             sheet.write(&tx).await?;
             tx.insert_requests(&requests).await?;
+        }
+        let claims = replies.iter_mut().filter_map(|reply| match reply {
+            Ok(Reply::One(claim)) => Some(claim.as_mut()),
+            _ => None,
+        });
+        with_masked_texts(&tx, claims.collect()).await?;
+        if keep {
             tx.commit().await?;
         }
         Ok(replies)
@@ -327,9 +338,33 @@ async fn answered_before(tx: &Tx, mutation: &Mutation, method: &str) -> Result<O
 /// The answer that a call with one command got before.
 pub(super) async fn answered_one(tx: &Tx, mutation: &Mutation, method: &str) -> Result<Option<Claim>, Error> {
     match answered_before(tx, mutation, method).await? {
-        Some(Reply::One(claim)) => Ok(Some(*claim)),
+        Some(Reply::One(mut claim)) => {
+            with_masked_texts(tx, vec![&mut claim]).await?;
+            Ok(Some(*claim))
+        }
         _ => Ok(None),
     }
+}
+
+/// Fills in the masked texts of claims that were read from stored answers, which do not hold them. Those of a
+/// person who was erased stay empty.
+pub(super) async fn with_masked_texts(tx: &Tx, claims: Vec<&mut Claim>) -> Result<(), Error> {
+    let mut lacking: Vec<&mut Claim> = claims
+        .into_iter()
+        .filter(|claim| claim.masked_name.is_empty())
+        .collect();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<ClaimId> = lacking.iter().map(|claim| claim.id.clone()).collect();
+    let stored = tx.claims(&ids.iter().collect::<Vec<_>>()).await?;
+    for claim in &mut lacking {
+        if let Some(stored) = stored.iter().find(|stored| stored.id == claim.id) {
+            stored.masked_name.clone_into(&mut claim.masked_name);
+            stored.masked_id.clone_into(&mut claim.masked_id);
+        }
+    }
+    Ok(())
 }
 
 /// The answer that a bulk call got before.

@@ -2,6 +2,7 @@
 
 use super::MAX_CLAIMS;
 use crate::app::records::ClaimFilter;
+use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
 use crate::domain::claim::{Claim, Part, PartState, State};
 use crate::domain::error::{Bilingual, Error, Violation};
@@ -77,6 +78,17 @@ impl CreateBatch {
     }
 }
 
+impl CreateBatch {
+    /// Who reaches some regions only collects for one of them.
+    pub(super) fn check_reach(&self, scope: &Scope) -> Result<(), Error> {
+        match &self.region {
+            Some(region) => scope.admit_region(region),
+            None if scope.is_all() => Ok(()),
+            None => Err(Violation::new("region", "", "a region of yours", "本人所辖的地区").into()),
+        }
+    }
+}
+
 /// The payable claims that a batch takes, by number.
 pub(super) async fn collect(tx: &Tx, create: &CreateBatch, today: Date) -> Result<Vec<Claim>, Error> {
     let filter = ClaimFilter {
@@ -94,7 +106,7 @@ pub(super) async fn collect(tx: &Tx, create: &CreateBatch, today: Date) -> Resul
     let mut amount = Money::ZERO;
     let (mut noticed, mut objected, mut after) = (0_u64, 0_u64, 0);
     'pages: loop {
-        let page = tx.list_claims(&create.fund, &filter, after, MAX_CLAIMS).await?;
+        let page = (tx.list_claims(&create.fund, &Scope::All, &filter, after, MAX_CLAIMS)).await?;
         let Some(last) = page.last() else { break };
         after = last.id.number;
         for claim in page {

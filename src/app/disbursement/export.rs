@@ -6,7 +6,10 @@
 
 use super::release::open_payee;
 use super::{App, BatchName, find, no_payment};
+use crate::app::audit::Asking;
+use crate::app::personal::Disclosure;
 use crate::app::vault::Vault;
+use crate::domain::access::Scope;
 use crate::domain::claim::{Claim, ClaimId};
 use crate::domain::disbursement::{Batch, BatchState, Payment};
 use crate::domain::error::{Bilingual, Error};
@@ -63,20 +66,23 @@ pub struct BankFile {
 }
 
 impl App {
-    /// The files of a released batch; only of one payer, or of one region's own account, where given.
+    /// The files of a released batch; only of one payer, or of one region's own account, where given. That they
+    /// were asked for is recorded, before any of them is handed out.
     ///
     /// # Errors
     ///
     /// [`Error::State`] where the batch is not released, or an account that pays is not configured.
     pub async fn export_batch(
         &self,
+        asking: &Asking,
+        scope: &Scope,
         name: &BatchName,
         format: FileFormat,
         payer: Option<Payer>,
     ) -> Result<Vec<BankFile>, Error> {
         let vault = self.vault()?;
         let tx = self.store().begin_read().await?;
-        let batch = find(&tx, name).await?;
+        let batch = find(&tx, scope, name).await?;
         check_released(&batch)?;
         let programme = programme_name(&tx, &batch).await?;
         let ordinal = ordinal(&tx, &batch).await?;
@@ -111,6 +117,10 @@ impl App {
                 name: format!("{name} {payer}"),
             });
         }
+        drop(tx);
+        let payees = files.iter().map(|file| file.totals.count).sum();
+        self.disclose(asking, Disclosure::BankFiles, name.to_string(), payees)
+            .await?;
         Ok(files)
     }
 }

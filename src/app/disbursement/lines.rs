@@ -8,6 +8,7 @@ use crate::app::claims;
 use crate::app::desk::no_claim;
 use crate::app::records::BatchFilter;
 use crate::app::vault::{Sealed, Vault};
+use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
 use crate::domain::claim::{Claim, ClaimId, Part, Payee};
 use crate::domain::disbursement::{Batch, BatchState, Payment, PaymentState};
@@ -58,9 +59,9 @@ pub struct BatchLine {
 
 impl App {
     /// A batch with its numbers.
-    pub async fn batch(&self, name: &BatchName) -> Result<BatchDetail, Error> {
+    pub async fn batch(&self, scope: &Scope, name: &BatchName) -> Result<BatchDetail, Error> {
         let tx = self.store().begin_read().await?;
-        let batch = find(&tx, name).await?;
+        let batch = find(&tx, scope, name).await?;
         let totals = match batch.state {
             BatchState::Cancelled => Vec::new(),
             BatchState::Draft | BatchState::Frozen => planned(&claims_of(&tx, &batch).await?)?,
@@ -80,26 +81,28 @@ impl App {
     /// At most `limit` batches of a fund after a number, by number.
     pub async fn batches(
         &self,
+        scope: &Scope,
         fund: &FundId,
         filter: &BatchFilter,
         after: u64,
         limit: u64,
     ) -> Result<Vec<Batch>, Error> {
         let tx = self.store().begin_read().await?;
-        tx.batches(fund, filter, after, limit).await
+        tx.batches(fund, scope, filter, after, limit).await
     }
 
     /// At most `limit` lines of a batch after a line; before the release, what the lines will be. A
     /// cancelled batch has none.
     pub async fn batch_lines(
         &self,
+        scope: &Scope,
         name: &BatchName,
         after: u64,
         limit: u64,
     ) -> Result<Vec<BatchLine>, Error> {
         let vault = self.vault()?;
         let tx = self.store().begin_read().await?;
-        let batch = find(&tx, name).await?;
+        let batch = find(&tx, scope, name).await?;
         let released = matches!(batch.state, BatchState::Released | BatchState::Closed);
         let payments = if released {
             tx.payments_of_batch(&name.fund, name.number, after, limit)

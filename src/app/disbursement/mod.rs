@@ -22,13 +22,16 @@ pub use lines::{BatchDetail, BatchLine, LineTotal};
 pub(super) use release::{open_payee, payee_lookup, reseal_payees};
 pub use results::{ImportedResults, ResultRow, ResultScope, RowOutcome};
 
+use super::audit::digest_of;
 use super::books::OpenBooks;
 use super::desk::told;
 use super::records::ClaimFilter;
 use super::{App, Mutation, clock};
 use crate::app::books::Told;
+use crate::domain::access::Scope;
 use crate::domain::allocation::{FundId, Signature};
 use crate::domain::claim::{Claim, State};
+use crate::domain::digest::Digest;
 use crate::domain::disbursement::{Batch, BatchAction, BatchState, Payment};
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::subsidy::format_date;
@@ -69,6 +72,7 @@ impl App {
         self.mutate_posting(mutation, "CreateBatch", |tx| async move {
             let today = clock::today()?;
             create.check(today)?;
+            create.check_reach(&mutation.scope)?;
             let fund = &create.fund;
             let mut books = open(&tx, fund).await?;
             let signed = clock::sign(&mutation.caller);
@@ -81,6 +85,7 @@ impl App {
                 fund: fund.clone(),
                 number,
                 programme: create.programme.clone(),
+                region: create.region.clone(),
                 state: BatchState::Draft,
                 version: 1,
                 execution_date: format_date(create.execution_date),
@@ -103,6 +108,7 @@ impl App {
             .await?;
             books.fund(fund)?.tell(of_batch(&batch, "batch.created"), &signed);
             tx.store_batch(&batch).await?;
+            touch(&tx, &batch, None)?;
             books.write(&tx).await?;
             Ok((tx, batch))
         })
@@ -124,8 +130,9 @@ impl App {
         self.mutate_posting(mutation, "RemoveFromBatch", |tx| async move {
             let mut books = open(&tx, &name.fund).await?;
             let signed = clock::sign(&mutation.caller);
-            let mut batch = find(&tx, name).await?;
+            let mut batch = find(&tx, &mutation.scope, name).await?;
             batch.check_etag(etag)?;
+            let before = digest_of(&batch)?;
             batch.act(BatchAction::Change, false, signed.clone())?;
             let wanted: BTreeSet<u64> = numbers.iter().copied().collect();
             let (mut removed, left): (Vec<Claim>, Vec<Claim>) = claims_of(&tx, &batch)
@@ -144,6 +151,7 @@ impl App {
                 .fund(&name.fund)?
                 .tell(of_batch(&batch, "batch.changed"), &signed);
             tx.store_batch(&batch).await?;
+            touch(&tx, &batch, Some(before))?;
             books.write(&tx).await?;
             Ok((tx, batch))
         })
@@ -160,13 +168,15 @@ impl App {
         self.mutate_posting(mutation, "FreezeBatch", |tx| async move {
             let mut books = open(&tx, &name.fund).await?;
             let signed = clock::sign(&mutation.caller);
-            let mut batch = find(&tx, name).await?;
+            let mut batch = find(&tx, &mutation.scope, name).await?;
             batch.check_etag(etag)?;
+            let before = digest_of(&batch)?;
             batch.act(BatchAction::Freeze, false, signed.clone())?;
             books
                 .fund(&name.fund)?
                 .tell(of_batch(&batch, "batch.frozen"), &signed);
             tx.store_batch(&batch).await?;
+            touch(&tx, &batch, Some(before))?;
             books.write(&tx).await?;
             Ok((tx, batch))
         })
@@ -183,8 +193,9 @@ impl App {
         self.mutate_posting(mutation, "CancelBatch", |tx| async move {
             let mut books = open(&tx, &name.fund).await?;
             let signed = clock::sign(&mutation.caller);
-            let mut batch = find(&tx, name).await?;
+            let mut batch = find(&tx, &mutation.scope, name).await?;
             batch.check_etag(etag)?;
+            let before = digest_of(&batch)?;
             batch.act(BatchAction::Cancel, false, signed.clone())?;
             let mut claims = claims_of(&tx, &batch).await?;
             let kind = "claim.taken_out";
@@ -197,6 +208,7 @@ impl App {
                 .fund(&name.fund)?
                 .tell(of_batch(&batch, "batch.cancelled"), &signed);
             tx.store_batch(&batch).await?;
+            touch(&tx, &batch, Some(before))?;
             books.write(&tx).await?;
             Ok((tx, batch))
         })
@@ -215,8 +227,9 @@ impl App {
         self.mutate_posting(mutation, "ReleaseBatch", |tx| async move {
             let mut books = open(&tx, &name.fund).await?;
             let signed = clock::sign(&mutation.caller);
-            let mut batch = find(&tx, name).await?;
+            let mut batch = find(&tx, &mutation.scope, name).await?;
             batch.check_etag(etag)?;
+            let before = digest_of(&batch)?;
             batch.act(BatchAction::Release, true, signed.clone())?;
             check_not_past(&batch, clock::today()?)?;
             instruct(&tx, vault, &mut books, &batch, &signed).await?;
@@ -224,11 +237,19 @@ impl App {
                 .fund(&name.fund)?
                 .tell(of_batch(&batch, "batch.released"), &signed);
             tx.store_batch(&batch).await?;
+            touch(&tx, &batch, Some(before))?;
             books.write(&tx).await?;
             Ok((tx, batch))
         })
         .await
     }
+}
+
+/// Says in the audit log what became of a batch. Its claims are named by the history that the record accounts for.
+fn touch(tx: &Tx, batch: &Batch, before: Option<Digest>) -> Result<(), Error> {
+    let after = digest_of(batch)?;
+    tx.trail(|trail| trail.touch(batch.resource_name(), before, Some(after)));
+    Ok(())
 }
 
 /// Opens the books of a fund that there is.
@@ -238,8 +259,11 @@ async fn open(tx: &Tx, fund: &FundId) -> Result<OpenBooks, Error> {
     Ok(books)
 }
 
-async fn find(tx: &Tx, name: &BatchName) -> Result<Batch, Error> {
+/// A batch that is there and in reach; one out of reach is not there. A batch of claims of any region is in
+/// reach of those who reach all.
+async fn find(tx: &Tx, scope: &Scope, name: &BatchName) -> Result<Batch, Error> {
     let found = tx.batch(&name.fund, name.number).await?;
+    let found = found.filter(|batch| scope.covers_optional(batch.region.as_ref()));
     found.ok_or_else(|| Error::NotFound {
         kind: "payment batch",
         name: name.to_string(),
@@ -254,7 +278,8 @@ async fn claims_of(tx: &Tx, batch: &Batch) -> Result<Vec<Claim>, Error> {
         batch: Some(batch.number),
         ..ClaimFilter::default()
     };
-    tx.list_claims(&batch.fund, &filter, 0, MAX_CLAIMS).await
+    tx.list_claims(&batch.fund, &Scope::All, &filter, 0, MAX_CLAIMS)
+        .await
 }
 
 fn check_removal(
@@ -377,6 +402,7 @@ fn no_payment(reference: &str) -> Error {
 fn of_batch<'a>(batch: &'a Batch, kind: &'a str) -> Told<'a> {
     Told {
         kind,
+        region: batch.region.clone(),
         resource: batch.resource_name(),
         state: batch.state.code(),
         amount: batch.amount,

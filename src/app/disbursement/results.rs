@@ -13,6 +13,7 @@ use crate::app::books::no_fund;
 use crate::app::desk::{Command, Outcome as DeskOutcome, Refusal};
 use crate::app::vault::Vault;
 use crate::app::{Mutation, check_request_id};
+use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
 use crate::domain::claim::{ClaimId, Payee};
 use crate::domain::digest::Digest;
@@ -40,6 +41,16 @@ pub struct ResultScope {
     pub fund: FundId,
     /// Only those of this batch.
     pub batch: Option<u64>,
+}
+
+impl ResultScope {
+    /// The fund's or the batch's resource name.
+    fn resource_name(&self) -> String {
+        match self.batch {
+            Some(batch) => format!("funds/{}/batches/{batch}", self.fund),
+            None => format!("funds/{}", self.fund),
+        }
+    }
 }
 
 /// What became of one answer.
@@ -120,12 +131,13 @@ impl App {
             if let Some(answer) = answered(&tx, mutation, METHOD).await? {
                 return Ok(answer);
             }
-            let said = self.said(&tx, scope, read).await?;
+            let said = self.said(&tx, &mutation.scope, scope, read).await?;
             let references: Vec<&str> = said.iter().map(|said| said.reference.as_str()).collect();
             let mut known: HashMap<String, Payment> = HashMap::new();
             for payment in tx.payments_by_reference(&references).await? {
                 known.insert(payment.reference.clone(), payment);
             }
+            keep_reached(&tx, &mutation.scope, &mut known).await?;
             let payees = payees(&tx, vault, &said).await?;
             (said, known, payees)
         };
@@ -150,8 +162,16 @@ impl App {
                     fund: scope.fund.clone(),
                     number: *number,
                 };
-                batches.push(find(&tx, &name).await?);
+                match find(&tx, &mutation.scope, &name).await {
+                    Ok(batch) => batches.push(batch),
+                    // A batch for all regions, of which the caller reaches some.
+                    Err(Error::NotFound { .. }) => {}
+                    Err(other) => return Err(other),
+                }
             }
+            // What was changed is recorded part by part; this says that the file was taken, and answered.
+            let (resource, digest) = (scope.resource_name(), mutation.body.clone());
+            tx.trail(|trail| trail.touch(resource, None, Some(digest)));
             let imported = ImportedResults {
                 rows: rows.clone(),
                 batches,
@@ -252,7 +272,13 @@ impl App {
     }
 
     /// What a file says of single payments, and of those of which it speaks only as parts of a whole.
-    async fn said(&self, tx: &Tx, scope: &ResultScope, read: BankResults) -> Result<Vec<Said>, Error> {
+    async fn said(
+        &self,
+        tx: &Tx,
+        reach: &Scope,
+        scope: &ResultScope,
+        read: BankResults,
+    ) -> Result<Vec<Said>, Error> {
         let heads = tx.fund_heads(std::slice::from_ref(&scope.fund)).await?;
         let head = heads.get(&scope.fund).ok_or_else(|| no_fund(&scope.fund))?;
         let about = match &read.batch {
@@ -267,7 +293,7 @@ impl App {
                 fund: scope.fund.clone(),
                 number,
             };
-            let batch = find(tx, &name).await?;
+            let batch = find(tx, reach, &name).await?;
             let singly: HashSet<&str> = read.payments.iter().map(|each| each.reference.as_str()).collect();
             for order in orders(tx, &self.debtors, &batch, ordinal(tx, &batch).await?).await? {
                 if Some(order.id.as_str()) != read.batch.as_deref() {
@@ -293,7 +319,7 @@ impl App {
                 fund: scope.fund.clone(),
                 number: batch,
             };
-            find(tx, &name).await?;
+            find(tx, reach, &name).await?;
         }
         let mut said: Vec<Said> = (read.payments.into_iter())
             .map(|payment| Said {
@@ -315,6 +341,21 @@ impl ResultRow {
             self.refusal = refusal;
         }
     }
+}
+
+/// Leaves out the payments of claims that are out of reach: for the caller there are none.
+async fn keep_reached(tx: &Tx, reach: &Scope, known: &mut HashMap<String, Payment>) -> Result<(), Error> {
+    if reach.is_all() {
+        return Ok(());
+    }
+    let ids: BTreeSet<&ClaimId> = known.values().map(|payment| &payment.claim).collect();
+    let claims = tx.claims(&ids.into_iter().collect::<Vec<_>>()).await?;
+    let reached: HashSet<ClaimId> = (claims.into_iter())
+        .filter(|claim| reach.covers(&claim.region))
+        .map(|claim| claim.id)
+        .collect();
+    known.retain(|_, payment| reached.contains(&payment.claim));
+    Ok(())
 }
 
 /// The answer that a call got before.
@@ -486,6 +527,8 @@ mod tests {
     fn parts_of_a_mutation_have_ids_that_follow_from_its_own() {
         let whole = Mutation {
             caller: crate::domain::identity::Principal::parse("clerk").unwrap(),
+            peer: "in-process".to_owned(),
+            scope: Scope::All,
             request_id: "x".repeat(64),
             body: Digest::of(b"body"),
             validate_only: false,

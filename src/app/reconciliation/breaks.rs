@@ -9,6 +9,7 @@ use crate::app::desk::Command;
 use crate::app::ledger::entry_name;
 use crate::app::records::BreakFilter;
 use crate::app::{App, Mutation, check_request_id, clock};
+use crate::domain::access::Scope;
 use crate::domain::allocation::{FundId, Signature};
 use crate::domain::digest::Digest;
 use crate::domain::disbursement::{Answer, Payment, PaymentState};
@@ -231,11 +232,11 @@ impl App {
         if mutation.validate_only {
             return Ok(approved);
         }
-        if let Err(refused) = self.carry_out_resolution(&approved).await {
+        if let Err(refused) = self.carry_out_resolution(&approved, &mutation.peer).await {
             if passing(&refused) {
                 return Err(refused);
             }
-            self.fall_back(&approved, &refused).await?;
+            self.fall_back(&approved, &refused, &mutation.peer).await?;
             return Err(refused);
         }
         self.mutate(mutation, METHOD, |tx| async move {
@@ -328,7 +329,7 @@ impl App {
     }
 
     /// Moves the money that an approved resolution moves.
-    async fn carry_out_resolution(&self, approved: &Break) -> Result<(), Error> {
+    async fn carry_out_resolution(&self, approved: &Break, peer: &str) -> Result<(), Error> {
         let resolution = approved
             .resolution
             .as_ref()
@@ -345,6 +346,8 @@ impl App {
         let id = &approved.id;
         let mutation = Mutation {
             caller: approver.by.clone(),
+            peer: peer.to_owned(),
+            scope: Scope::All,
             request_id: format!("rec:{}:{}:{}", id.account, id.number, approved.version),
             body: Digest::of(id.to_string().as_bytes()),
             validate_only: false,
@@ -440,7 +443,7 @@ impl App {
     }
 
     /// What was approved could not be carried out: the break is open again, and its history says why.
-    async fn fall_back(&self, approved: &Break, refused: &Error) -> Result<(), Error> {
+    async fn fall_back(&self, approved: &Break, refused: &Error, peer: &str) -> Result<(), Error> {
         let approver = approved
             .resolution
             .as_ref()
@@ -453,6 +456,8 @@ impl App {
         let why = &why;
         let mutation = Mutation {
             caller: by.clone(),
+            peer: peer.to_owned(),
+            scope: Scope::All,
             request_id: String::new(),
             body: Digest::of(b""),
             validate_only: false,

@@ -8,6 +8,7 @@ use super::records::{Job, PendingPosting, PendingSettlement};
 use super::work::{Context, micros};
 use crate::app::desk::{Command, Outcome};
 use crate::app::{App, Mutation, clock};
+use crate::domain::access::Scope;
 use crate::domain::digest::{Digest, DigestBuilder};
 use crate::domain::disbursement::Answer;
 use crate::domain::error::Error;
@@ -138,6 +139,9 @@ impl App {
     }
 }
 
+/// From where the worker's postings come, in the audit log.
+const WORKER: &str = "reconciliation-worker";
+
 fn poster() -> Result<Principal, Error> {
     Ok(Principal::parse(POSTER)?)
 }
@@ -182,6 +186,8 @@ fn mutation(digest: &Digest) -> Result<Mutation, Error> {
     let hexadecimal = digest.as_str().trim_start_matches("sha256:");
     Ok(Mutation {
         caller: poster()?,
+        peer: WORKER.to_owned(),
+        scope: Scope::All,
         request_id: format!("reconcile:{}", hexadecimal.get(..40).unwrap_or(hexadecimal)),
         body: digest.clone(),
         validate_only: false,

@@ -162,6 +162,8 @@ impl App {
                 detail: "the request was forgotten while it was looked for".to_owned(),
             })?;
             tx.insert_simulation(&kept).await?;
+            let (name, digest) = (kept.id.resource_name(), kept.result_digest.clone());
+            tx.trail(|trail| trail.touch(name, None, Some(digest)));
             Ok((tx, kept))
         })
         .await

@@ -77,9 +77,12 @@ pub struct Claim {
     pub waiting: u64,
     /// The batch that it is collected in, 0 where it is in none.
     pub batch: u64,
-    /// The applicant's name, masked.
+    /// The applicant's name, masked. Left out where a claim is serialised: what is kept of it beside its own
+    /// row, such as answers to requests and digests, must not say who it is for.
+    #[serde(skip)]
     pub masked_name: String,
-    /// The applicant's ID number, masked.
+    /// The applicant's ID number, masked; likewise left out.
+    #[serde(skip)]
     pub masked_id: String,
 }
 

@@ -4,6 +4,7 @@ use super::{localized, names, signature};
 use crate::app::clock;
 use crate::app::ledger::{FundStatus, Posted, entry_name};
 use crate::app::records::{Change, FundHead};
+use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::ledger::{
@@ -132,7 +133,16 @@ fn programme_name(programme: Option<&ProgrammeCode>) -> String {
 }
 
 /// Writes an entry.
-pub fn from_entry(fund: &FundId, entry: &Entry) -> Result<pb::LedgerEntry, Error> {
+///
+/// What an account holds that is out of reach is left out.
+pub fn from_entry(scope: &Scope, fund: &FundId, entry: &Entry) -> Result<pb::LedgerEntry, Error> {
+    let shown = |account: &Account, balance: Money| {
+        if scope.covers_optional(account.region.as_ref()) {
+            balance.to_string()
+        } else {
+            String::new()
+        }
+    };
     let posting = &entry.posting;
     Ok(pb::LedgerEntry {
         name: entry_name(fund, entry.number),
@@ -145,8 +155,8 @@ pub fn from_entry(fund: &FundId, entry: &Entry) -> Result<pb::LedgerEntry, Error
         from: Some(from_account(&posting.from)),
         to: Some(from_account(&posting.to)),
         amount: posting.amount.to_string(),
-        from_balance: entry.from_balance.to_string(),
-        to_balance: entry.to_balance.to_string(),
+        from_balance: shown(&posting.from, entry.from_balance),
+        to_balance: shown(&posting.to, entry.to_balance),
         subject: posting.subject.clone(),
         note: posting.note.clone(),
         reverses: posting
@@ -158,9 +168,11 @@ pub fn from_entry(fund: &FundId, entry: &Entry) -> Result<pb::LedgerEntry, Error
 }
 
 /// Writes what was posted.
-pub fn from_posted(posted: &Posted) -> Result<Vec<pb::LedgerEntry>, Error> {
+pub fn from_posted(scope: &Scope, posted: &Posted) -> Result<Vec<pb::LedgerEntry>, Error> {
     let entries = posted.entries.iter();
-    entries.map(|entry| from_entry(&posted.fund, entry)).collect()
+    entries
+        .map(|entry| from_entry(scope, &posted.fund, entry))
+        .collect()
 }
 
 /// Writes the balance of an account.
@@ -171,9 +183,15 @@ pub fn from_balance((account, amount): &(Account, Money)) -> pb::Balance {
     }
 }
 
-/// Writes a fund.
-pub fn from_fund(fund: &FundId, head: &FundHead) -> Result<pb::Fund, Error> {
+/// Writes a fund; to who does not reach all of it, no more than its name.
+pub fn from_fund(scope: &Scope, fund: &FundId, head: &FundHead) -> Result<pb::Fund, Error> {
     let journal = &head.journal;
+    if !scope.is_all() {
+        return Ok(pb::Fund {
+            name: names::of_fund(fund),
+            ..pb::Fund::default()
+        });
+    }
     Ok(pb::Fund {
         name: names::of_fund(fund),
         entries: journal.entries,
@@ -188,10 +206,10 @@ pub fn from_fund(fund: &FundId, head: &FundHead) -> Result<pb::Fund, Error> {
 }
 
 /// Writes a fund's status.
-pub fn from_status(status: &FundStatus) -> Result<pb::GetFundStatusResponse, Error> {
+pub fn from_status(scope: &Scope, status: &FundStatus) -> Result<pb::GetFundStatusResponse, Error> {
     let lines = |lines: &[StatusLine]| lines.iter().map(|line| from_line(status, line)).collect();
     Ok(pb::GetFundStatusResponse {
-        fund: Some(from_fund(&status.fund, &status.head)?),
+        fund: Some(from_fund(scope, &status.fund, &status.head)?),
         lines: lines(&status.lines),
         regions: lines(&by_region(&status.lines)),
         total: Some(from_line(status, &total(&status.lines))),

@@ -2,6 +2,7 @@
 
 pub mod allocation;
 pub mod assessment;
+pub mod audit;
 pub mod claim;
 pub mod disbursement;
 pub mod formula;

@@ -4,6 +4,7 @@ use super::{Fresh, on_both};
 use crate::app::App;
 use crate::app::ledger::Moment;
 use crate::app::records::{AccountFilter, Change, EntryFilter, FundHead};
+use crate::domain::access::Scope;
 use crate::domain::error::Error;
 use crate::domain::ledger::tests::{attempts, example, fund, post_all, programme, region, signed};
 use crate::domain::ledger::{Account, Books, Bucket, Entry, Event, Head, status, total};
@@ -32,6 +33,7 @@ fn head(ordinal: u64, journal: Head) -> FundHead {
         changes: 0,
         claims: 0,
         batches: 0,
+        audit: crate::domain::audit::Head::empty(),
     }
 }
 
@@ -102,14 +104,20 @@ async fn keeps_entries_and_balances(database: Fresh) {
     keep(&store, &entries, 60).await;
     let tx = store.begin_read().await.unwrap();
     let all = EntryFilter::default();
-    assert_eq!(tx.entries(&fund(), &all, 0, 10_000).await.unwrap(), entries);
-    assert_eq!(tx.entries(&fund(), &all, 7, 3).await.unwrap(), entries[7..10]);
+    assert_eq!(
+        tx.entries(&fund(), &Scope::All, &all, 0, 10_000).await.unwrap(),
+        entries
+    );
+    assert_eq!(
+        tx.entries(&fund(), &Scope::All, &all, 7, 3).await.unwrap(),
+        entries[7..10]
+    );
     let numbered = tx.entries_numbered(&fund(), [3, 1_000_000, 5]).await.unwrap();
     let numbered: Vec<Entry> = numbered.into_values().map(Result::unwrap).collect();
     assert_eq!(numbered, [entries[2].clone(), entries[4].clone()]);
     let everything = AccountFilter::default();
     let now = tx
-        .balances_at(&fund(), &everything, None, "", 10_000)
+        .balances_at(&fund(), &Scope::All, &everything, None, "", 10_000)
         .await
         .unwrap();
     assert!(now.is_sorted_by(|a, b| a.0.to_string() < b.0.to_string()));
@@ -145,7 +153,14 @@ async fn knows_every_past_balance(database: Fresh) {
             continue;
         }
         let then = app
-            .balances(&fund(), Moment::Entry(entry.number), &everything, "", 10_000)
+            .balances(
+                &Scope::All,
+                &fund(),
+                Moment::Entry(entry.number),
+                &everything,
+                "",
+                10_000,
+            )
             .await
             .unwrap();
         assert_eq!(held(then.balances), held(model.clone()), "{}", entry.number);
@@ -157,7 +172,7 @@ async fn knows_every_past_balance(database: Fresh) {
             .unwrap();
         for (time, number) in [(entry.signed.at, last.number), (i64::MIN, 0)] {
             let then = app
-                .balances(&fund(), Moment::Time(time), &everything, "", 10_000)
+                .balances(&Scope::All, &fund(), Moment::Time(time), &everything, "", 10_000)
                 .await
                 .unwrap();
             assert_eq!(then.entry, number);
@@ -170,14 +185,14 @@ async fn knows_every_past_balance(database: Fresh) {
         bucket: Some(Bucket::Reserved),
     };
     let found = app
-        .balances(&fund(), Moment::Entry(20), &filter, "", 10_000)
+        .balances(&Scope::All, &fund(), Moment::Entry(20), &filter, "", 10_000)
         .await
         .unwrap();
     let only = Account::new(Payer::County, region(1), Some(programme(0)), Bucket::Reserved);
     assert_eq!(found.balances.len(), 1);
     assert_eq!(found.balances[0].0, only);
     let beyond = app
-        .balances(&fund(), Moment::Entry(1_000_000), &everything, "", 1)
+        .balances(&Scope::All, &fund(), Moment::Entry(1_000_000), &everything, "", 1)
         .await;
     assert!(matches!(beyond, Err(Error::Invalid(_))));
 }
@@ -235,7 +250,7 @@ async fn finds_entries_by_what_they_are(database: Fresh) {
         let mut found: Vec<Entry> = Vec::new();
         loop {
             let after = found.last().map_or(0, |entry| entry.number);
-            let page = tx.entries(&fund(), &filter, after, 2).await.unwrap();
+            let page = tx.entries(&fund(), &Scope::All, &filter, after, 2).await.unwrap();
             if page.is_empty() {
                 break;
             }
@@ -310,10 +325,22 @@ async fn keeps_numbers_of_funds_apart(database: Fresh) {
     tx.commit().await.unwrap();
     let tx = store.begin_read().await.unwrap();
     let all = AccountFilter::default();
-    assert_eq!(tx.balances_at(&other, &all, None, "", 10).await.unwrap(), []);
-    assert_eq!(tx.balances_at(&other, &all, Some(5), "", 10).await.unwrap(), []);
     assert_eq!(
-        tx.entries(&other, &EntryFilter::default(), 0, 10).await.unwrap(),
+        tx.balances_at(&other, &Scope::All, &all, None, "", 10)
+            .await
+            .unwrap(),
+        []
+    );
+    assert_eq!(
+        tx.balances_at(&other, &Scope::All, &all, Some(5), "", 10)
+            .await
+            .unwrap(),
+        []
+    );
+    assert_eq!(
+        tx.entries(&other, &Scope::All, &EntryFilter::default(), 0, 10)
+            .await
+            .unwrap(),
         []
     );
     assert_eq!(tx.last_entry_at(&other, i64::MAX).await.unwrap(), 0);
@@ -328,6 +355,7 @@ async fn hands_on_changes_in_order(database: Fresh) {
     let store = database.store().await;
     let tx = store.begin_write().await.unwrap();
     let change = |number: u64| Change {
+        region: None,
         number,
         signed: signed(5),
         kind: "ledger.receive".to_owned(),
@@ -342,10 +370,13 @@ async fn hands_on_changes_in_order(database: Fresh) {
     tx.insert_changes(&rows).await.unwrap();
     tx.commit().await.unwrap();
     let tx = store.begin_read().await.unwrap();
-    assert_eq!(tx.changes(&fund, None, 0, 100).await.unwrap(), all);
-    assert_eq!(tx.changes(&fund, None, 4, 3).await.unwrap(), all[4..7]);
+    assert_eq!(tx.changes(&fund, &Scope::All, None, 0, 100).await.unwrap(), all);
+    assert_eq!(
+        tx.changes(&fund, &Scope::All, None, 4, 3).await.unwrap(),
+        all[4..7]
+    );
     let of_one = tx
-        .changes(&fund, Some("funds/f/entries/1"), 3, 100)
+        .changes(&fund, &Scope::All, Some("funds/f/entries/1"), 3, 100)
         .await
         .unwrap();
     assert_eq!(

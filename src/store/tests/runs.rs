@@ -143,15 +143,18 @@ async fn lists_the_newest_first(database: Fresh) {
     assert_eq!(paged, runs);
 
     let filter = RunFilter {
+        published: false,
         fund: Some(fund("fund-2026")),
         state: Some(State::Approved),
     };
     for filter in [
         RunFilter {
+            published: false,
             fund: None,
             ..filter.clone()
         },
         RunFilter {
+            published: false,
             state: None,
             ..filter.clone()
         },

@@ -139,6 +139,7 @@ impl Served {
                 "--set",
                 "log.format=json",
                 "serve",
+                "--insecure",
             ])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -1,13 +1,15 @@
 //! Deciding on commands, in memory: a refusal changes nothing.
 
-use super::{Held, KeyName, Sheet, told};
+use super::{Held, KeyName, Sheet, Touched, told};
+use crate::app::audit::digest_of;
 use crate::app::books::OpenFund;
 use crate::app::clock;
 use crate::app::desk::command::{
     Command, Outcome, PROGRAMME_BUCKETS, Receipt, Refusal, Submission, no_claim, objection_name,
 };
 use crate::app::records::{ClaimMaterial, Objection, OnceKey};
-use crate::domain::allocation::Signature;
+use crate::domain::access::Scope;
+use crate::domain::allocation::{FundId, Signature};
 use crate::domain::claim::{Claim, ClaimId, Notice, Part, State};
 use crate::domain::disbursement::Answer;
 use crate::domain::error::{Bilingual, Error, Violation, excerpt};
@@ -21,6 +23,7 @@ impl Sheet<'_> {
     pub(in crate::app::desk) fn rows(
         &mut self,
         commands: &[Result<Command, Refusal>],
+        scope: &Scope,
         signed: &Signature,
     ) -> Result<Vec<Outcome>, Error> {
         commands
@@ -30,7 +33,7 @@ impl Sheet<'_> {
                     Ok(command) => command,
                     Err(refusal) => return Ok(Err(refusal.clone())),
                 };
-                match self.carry_out(command, signed) {
+                match self.carry_out(command, scope, signed) {
                     Ok(claim) => Ok(Ok(Receipt::of(claim))),
                     Err(defect @ Error::Internal { .. }) => Err(defect),
                     Err(refused) => Ok(Err(Refusal::from(&refused))),
@@ -39,14 +42,16 @@ impl Sheet<'_> {
             .collect()
     }
 
-    /// Carries out one command; refused, it changes nothing.
+    /// Carries out one command for a caller who reaches `scope`; refused, it changes nothing.
     pub(in crate::app::desk) fn carry_out(
         &mut self,
         command: &Command,
+        scope: &Scope,
         signed: &Signature,
     ) -> Result<Claim, Error> {
+        self.admit(command, scope)?;
         match command {
-            Command::Submit(submission) => self.submit(submission, signed),
+            Command::Submit(submission) => self.submit(submission, scope, signed),
             Command::Approve { claim, etag, wait } => self.approve(claim, etag, *wait, signed),
             Command::Reject { claim, etag, note } => self.change(claim, etag, signed, |claim| {
                 claim.reject(signed.clone())?;
@@ -100,7 +105,30 @@ impl Sheet<'_> {
         }
     }
 
-    fn submit(&mut self, submission: &Submission, signed: &Signature) -> Result<Claim, Error> {
+    /// What is out of the caller's reach is refused as what is not there.
+    fn admit(&self, command: &Command, scope: &Scope) -> Result<(), Error> {
+        let reached = |id: &ClaimId| {
+            let held = self.claims.get(id);
+            held.is_some_and(|held| scope.covers(&held.claim.region))
+        };
+        match command {
+            Command::Submit(submission) => scope.admit_region(&submission.region),
+            Command::Conclude { reference, .. } => {
+                let payment = self.payments.get(reference);
+                if payment.is_some_and(|payment| reached(&payment.claim)) {
+                    Ok(())
+                } else {
+                    Err(no_payment(reference))
+                }
+            }
+            other => match other.claim() {
+                Some(id) if !reached(id) => Err(no_claim(id)),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    fn submit(&mut self, submission: &Submission, scope: &Scope, signed: &Signature) -> Result<Claim, Error> {
         let Submission {
             fund,
             region,
@@ -111,8 +139,9 @@ impl Sheet<'_> {
         let mut seen = BTreeSet::new();
         for key in submission.keys.iter().flatten() {
             let name = key_name(programme, key);
-            if let Some(by) = self.taken.get(&name) {
-                return Err(already_subsidised(programme, &key.kind, by));
+            if let Some((by, region)) = self.taken.get(&name) {
+                let by = scope.covers(region).then_some(by);
+                return Err(already_subsidised(programme, &key.kind, fund, by));
             }
             seen.insert(name);
         }
@@ -159,11 +188,16 @@ impl Sheet<'_> {
         open.head.claims += 1;
         open.tell(told(&claim, "claim.submitted", ""), signed);
         for name in seen {
-            self.taken.insert(name, id.clone());
+            self.taken.insert(name, (id.clone(), region.clone()));
         }
         for key in &keys {
             self.new_keys.push((id.clone(), programme.clone(), key.clone()));
         }
+        self.touched.push(Touched {
+            claim: id.clone(),
+            before: None,
+            after: digest_of(&claim)?,
+        });
         let held = Held {
             claim: claim.clone(),
             stored: None,
@@ -347,10 +381,7 @@ impl Sheet<'_> {
         answer: &Answer,
         signed: &Signature,
     ) -> Result<Claim, Error> {
-        let unknown = || Error::NotFound {
-            kind: "payment",
-            name: excerpt(reference),
-        };
+        let unknown = || no_payment(reference);
         let mut payment = self.payments.get(reference).cloned().ok_or_else(unknown)?;
         if let Some(amount) = amount
             && amount != payment.amount
@@ -425,6 +456,11 @@ impl Sheet<'_> {
             held.claim.state == State::Approved,
             claim.state == State::Approved,
         );
+        self.touched.push(Touched {
+            claim: id.clone(),
+            before: Some(digest_of(&held.claim)?),
+            after: digest_of(&claim)?,
+        });
         held.claim = claim.clone();
         if waited != waits {
             let place = (id.fund.clone(), claim.region.clone(), claim.programme.clone());
@@ -451,13 +487,29 @@ fn key_name(programme: &ProgrammeCode, key: &OnceKey) -> KeyName {
     (programme.as_str().to_owned(), key.kind.clone(), key.hash.clone())
 }
 
-fn already_subsidised(programme: &ProgrammeCode, kind: &str, by: &ClaimId) -> Error {
+fn no_payment(reference: &str) -> Error {
+    Error::NotFound {
+        kind: "payment",
+        name: excerpt(reference),
+    }
+}
+
+/// That there is a claim already must be told, whoever has it; which one it is only where it is in reach.
+fn already_subsidised(programme: &ProgrammeCode, kind: &str, fund: &FundId, by: Option<&ClaimId>) -> Error {
+    let (name, en, zh) = match by {
+        Some(by) => (by.to_string(), by.to_string(), by.to_string()),
+        None => (
+            format!("funds/{fund}"),
+            "in another region".to_owned(),
+            "在其他地区".to_owned(),
+        ),
+    };
     Error::State {
-        name: by.to_string(),
+        name,
         reason: "ALREADY_SUBSIDISED",
         message: Bilingual::new(
-            format!("the {kind} has a claim for {programme} already: {by}"),
-            format!("该{}已有 {programme} 的申请:{by}", kind_zh(kind)),
+            format!("the {kind} has a claim for {programme} already: {en}"),
+            format!("该{}已有 {programme} 的申请:{zh}", kind_zh(kind)),
         ),
     }
 }

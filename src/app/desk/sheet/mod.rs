@@ -5,11 +5,12 @@ mod decide;
 
 use super::Job;
 use super::command::Command;
-use crate::app::books::{OpenBooks, Told};
+use crate::app::books::{OpenBooks, OpenFund, Told};
 use crate::app::records::{ClaimMaterial, Objection, OnceKey};
 use crate::app::vault::{Sealed, Vault};
 use crate::domain::allocation::FundId;
 use crate::domain::claim::{Claim, ClaimId};
+use crate::domain::digest::Digest;
 use crate::domain::disbursement::Payment;
 use crate::domain::error::Error;
 use crate::domain::ledger::Account;
@@ -39,11 +40,19 @@ pub(super) struct Sheet<'a> {
     concluded: BTreeSet<String>,
     objections: BTreeMap<(ClaimId, u32), Objection>,
     touched_objections: BTreeSet<(ClaimId, u32)>,
-    taken: HashMap<KeyName, ClaimId>,
+    taken: HashMap<KeyName, (ClaimId, RegionCode)>,
     new_keys: Vec<(ClaimId, ProgrammeCode, OnceKey)>,
     freed_keys: Vec<(ClaimId, ProgrammeCode, OnceKey)>,
     waiting: BTreeMap<Place, u64>,
     resealed: Vec<(ClaimId, Sealed)>,
+    touched: Vec<Touched>,
+}
+
+/// A claim that a command changed, with its digests; taken by the record of the command's call.
+pub(super) struct Touched {
+    pub(super) claim: ClaimId,
+    pub(super) before: Option<Digest>,
+    pub(super) after: Digest,
 }
 
 impl<'a> Sheet<'a> {
@@ -149,7 +158,23 @@ impl<'a> Sheet<'a> {
             freed_keys: Vec::new(),
             waiting: waiting.into_iter().collect(),
             resealed: Vec::new(),
+            touched: Vec::new(),
         })
+    }
+
+    /// Whether the books of a fund are open.
+    pub(super) fn open_fund(&mut self, fund: &FundId) -> Option<&mut OpenFund> {
+        self.books.fund(fund).ok()
+    }
+
+    /// What was changed since this was asked for the last time.
+    pub(super) fn take_touched(&mut self) -> Vec<Touched> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// The fund of the claim that a payment is of.
+    pub(super) fn fund_of_payment(&self, reference: &str) -> Option<&FundId> {
+        self.payments.get(reference).map(|payment| &payment.claim.fund)
     }
 
     /// Writes what was decided.
@@ -209,6 +234,7 @@ pub(in crate::app) fn key_rows(
 pub(in crate::app) fn told<'a>(claim: &Claim, kind: &'a str, note: &'a str) -> Told<'a> {
     Told {
         kind,
+        region: Some(claim.region.clone()),
         resource: claim.id.to_string(),
         state: claim.state.code(),
         amount: claim.amount,
