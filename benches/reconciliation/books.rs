@@ -38,6 +38,8 @@ pub fn account() -> AccountId {
 pub fn mutation(what: &str) -> Mutation {
     Mutation {
         caller: Principal::parse("bench").unwrap(),
+        peer: "bench".to_owned(),
+        scope: incentive_fund::domain::access::Scope::All,
         request_id: String::new(),
         body: Digest::of(what.as_bytes()),
         validate_only: false,
@@ -116,12 +118,14 @@ pub async fn prepare(url: &str, count: u64, directory: &Path) {
         changes: 0,
         claims: count,
         batches,
+        audit: incentive_fund::domain::audit::Head::empty(),
     };
     tx.insert_fund(&fund, &head).await.unwrap();
     for number in 1..=batches {
         let batch = Batch {
             fund: fund.clone(),
             number,
+            region: None,
             programme: ProgrammeCode::parse("programme", "housing-purchase").unwrap(),
             state: BatchState::Closed,
             version: 4,

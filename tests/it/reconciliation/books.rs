@@ -52,6 +52,8 @@ pub fn signature(name: &str) -> Signature {
 pub fn mutation(name: &str, request_id: &str, body: &str) -> Mutation {
     Mutation {
         caller: Principal::parse(name).unwrap(),
+        peer: "in-process".to_owned(),
+        scope: incentive_fund::domain::access::Scope::All,
         request_id: request_id.to_owned(),
         body: Digest::of(body.as_bytes()),
         validate_only: false,
@@ -149,6 +151,7 @@ impl Books {
             changes: 0,
             claims: self.payments.len() as u64,
             batches: self.batches.len() as u64,
+            audit: incentive_fund::domain::audit::Head::empty(),
         };
         tx.insert_fund(&fund(), &head).await.unwrap();
         for (number, execution) in (1..).zip(&self.batches) {
@@ -157,6 +160,7 @@ impl Books {
                 fund: fund(),
                 number,
                 programme: ProgrammeCode::parse("programme", PROGRAMME).unwrap(),
+                region: None,
                 state: if of.clone().any(|paid| paid.state == PaymentState::Instructed) {
                     BatchState::Released
                 } else {
