@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 11] = [
+const PROTOS: [&str; 12] = [
     "money",
     "region",
     "statistics",
@@ -14,6 +14,7 @@ const PROTOS: [&str; 11] = [
     "disbursement",
     "simulation",
     "audit",
+    "privacy",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -84,6 +84,7 @@ pub struct Server {
 #[allow(missing_docs)]
 pub struct Privacy {
     pub key_file: PathBuf,
+    pub retention_years: u32,
 }
 
 impl Privacy {
@@ -340,11 +341,18 @@ impl Config {
             3_600,
         );
         within(
+            "privacy.retention_years",
+            self.privacy.retention_years.into(),
+            0,
+            100,
+        );
+        within(
             "audit.checkpoint_minutes",
             self.audit.checkpoint_minutes.into(),
             0,
             43_200,
         );
+        within(
             "server.max_connections",
             self.server.max_connections as u64,
             1,

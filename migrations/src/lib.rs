@@ -15,6 +15,7 @@ mod m0008_claims;
 mod m0009_payments;
 mod m0010_simulations;
 mod m0012_audit;
+mod m0014_erasure;
 mod m0015_access;
 
 use sea_orm_migration::prelude::*;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_payments::Migration),
             Box::new(m0010_simulations::Migration),
             Box::new(m0012_audit::Migration),
+            Box::new(m0014_erasure::Migration),
             Box::new(m0015_access::Migration),
         ]
     }

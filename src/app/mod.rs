@@ -11,6 +11,7 @@ pub mod clock;
 pub mod computation;
 pub mod desk;
 pub mod disbursement;
+pub mod erasure;
 pub mod formulas;
 mod issuing;
 pub mod ledger;
@@ -50,6 +51,7 @@ pub struct App {
     simulations: Arc<simulation::Simulations>,
     sealer: Arc<audit::Sealer>,
     audit: Arc<audit::AuditKeys>,
+    retention_years: u32,
 }
 
 /// How a mutation is to be carried out.
@@ -92,6 +94,7 @@ impl App {
             simulations: Arc::default(),
             sealer: Arc::default(),
             audit: Arc::default(),
+            retention_years: 0,
         }
     }
 

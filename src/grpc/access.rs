@@ -5,10 +5,11 @@
 
 use crate::domain::access::Permission;
 use Permission::{
-    AllocationsApprove, AllocationsDraft, AllocationsIssue, AllocationsRead, AuditRead, ClaimsDecide, ClaimsFile,
-    ClaimsRead, ClaimsReturn, Compute, FormulasWrite, FundsContribute, FundsReceive, LedgerCorrect,
-    LedgerRead, LedgerVerify, NoticesRead, ObjectionsRead, Operate, PaymentsCollect, PaymentsConclude, PaymentsExport,
-    PaymentsRead, PaymentsRelease, PoliciesWrite, QuotaAssign, ReferenceRead, StatisticsWrite,
+    AllocationsApprove, AllocationsDraft, AllocationsIssue, AllocationsRead, AuditRead, ClaimsDecide,
+    ClaimsFile, ClaimsRead, ClaimsReturn, Compute, FormulasWrite, FundsContribute, FundsReceive,
+    LedgerCorrect, LedgerRead, LedgerVerify, NoticesRead, ObjectionsRead, Operate, PaymentsCollect,
+    PaymentsConclude, PaymentsExport, PaymentsRead, PaymentsRelease, PoliciesWrite, QuotaAssign,
+    ReferenceRead, StatisticsWrite,
 };
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -147,6 +148,11 @@ rules! {
         VerifyAuditLog: Whole [AuditRead];
         CreateCheckpoint: Whole [AuditRead, Operate];
         ExportAuditLog: Whole [AuditRead];
+    }
+    PrivacyService {
+        RequestErasure: Whole [ClaimsDecide, Operate];
+        EraseClaimants: Whole [Operate];
+        ListErasures: Whole [AuditRead, Operate];
     }
     DisbursementService {
         CreateBatch: Regions [PaymentsCollect];

@@ -164,6 +164,8 @@ mutation_messages!(
     CreateSimulationRequest,
     DraftAllocationRequest,
     CreateCheckpointRequest,
+    RequestErasureRequest,
+    EraseClaimantsRequest,
 );
 
 impl Gate {
@@ -272,7 +274,11 @@ impl Gate {
     }
 
     /// How one message of a stream is to be carried out, and the message without its request id.
-    pub(super) fn streamed<M: MutationMessage>(asking: &Asking, scope: &Scope, mut message: M) -> (Mutation, M) {
+    pub(super) fn streamed<M: MutationMessage>(
+        asking: &Asking,
+        scope: &Scope,
+        mut message: M,
+    ) -> (Mutation, M) {
         let request_id = message.take_request_id();
         let mutation = Mutation {
             caller: asking.caller.clone(),

@@ -74,8 +74,7 @@ impl Guard {
     /// Lets a call pass, with what is known of its caller.
     async fn admit<B>(&self, request: &mut Request<B>) -> Result<(), Status> {
         let address = request.extensions().get::<Peer>().and_then(|peer| peer.address);
-        let from: Arc<str> =
-            address.map_or_else(|| IN_PROCESS.into(), |address| address.to_string().into());
+        let from: Arc<str> = address.map_or_else(|| IN_PROCESS.into(), |address| address.to_string().into());
         let path = request.uri().path();
         if !path.starts_with("/incentivefund.") {
             return Ok(());

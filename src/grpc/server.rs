@@ -11,13 +11,15 @@ use super::pb::disbursement_service_server::DisbursementServiceServer;
 use super::pb::formula_service_server::FormulaServiceServer;
 use super::pb::ledger_service_server::LedgerServiceServer;
 use super::pb::policy_service_server::PolicyServiceServer;
+use super::pb::privacy_service_server::PrivacyServiceServer;
 use super::pb::simulation_service_server::SimulationServiceServer;
 use super::pb::statistics_service_server::StatisticsServiceServer;
 use super::pb::subsidy_service_server::SubsidyServiceServer;
 use super::status::with_details;
 use super::tls::Tls;
 use super::{
-    DESCRIPTORS, allocation, audit, disbursement, formula, ledger, policy, simulation, statistics, subsidy,
+    DESCRIPTORS, allocation, audit, disbursement, formula, ledger, policy, privacy, simulation, statistics,
+    subsidy,
 };
 use crate::app::App;
 use crate::domain::error::Error;
@@ -165,7 +167,7 @@ pub async fn serve(
     result
 }
 
-const SERVICES: [&str; 10] = [
+const SERVICES: [&str; 11] = [
     "",
     "incentivefund.v1.StatisticsService",
     "incentivefund.v1.FormulaService",
@@ -176,6 +178,7 @@ const SERVICES: [&str; 10] = [
     "incentivefund.v1.LedgerService",
     "incentivefund.v1.SimulationService",
     "incentivefund.v1.AuditService",
+    "incentivefund.v1.PrivacyService",
 ];
 
 fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
@@ -212,6 +215,10 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
         app: app.clone(),
         gate: gate.clone(),
     };
+    let privacies = privacy::Privacies {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
     let audits = audit::Audits {
         app: app.clone(),
         gate: gate.clone(),
@@ -226,6 +233,7 @@ fn routes(app: &App, gate: &Gate, limits: &Limits) -> Routes {
     .add_service(PolicyServiceServer::new(policies).max_decoding_message_size(bytes))
     .add_service(SubsidyServiceServer::new(subsidies).max_decoding_message_size(bytes))
     .add_service(LedgerServiceServer::new(ledgers).max_decoding_message_size(bytes))
+    .add_service(PrivacyServiceServer::new(privacies).max_decoding_message_size(bytes))
     .add_service(AuditServiceServer::new(audits).max_decoding_message_size(bytes))
     .add_service(
         SimulationServiceServer::new(simulations)

@@ -10,7 +10,6 @@ use super::page::Page;
 use super::pb;
 use super::pb::statistics_service_server::StatisticsService;
 use super::status::to_status;
-use crate::app::audit::Asking;
 use crate::app::statistics::{AsOf, MAX_ROWS, data_set_name};
 use crate::app::{App, clock};
 use crate::domain::digest::Digest;

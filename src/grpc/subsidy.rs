@@ -79,7 +79,7 @@ impl SubsidyService for Subsidies {
             let call = call.clone();
             async move {
                 let _permit = permit;
-                let (mutation, message): (_, pb::SubmitClaimsRequest) = 
+                let (mutation, message): (_, pb::SubmitClaimsRequest) =
                     Gate::streamed(&asking, &call.scope, message);
                 check_count("claims", message.claims.len())?;
                 let inputs = message.claims.into_iter().map(claim_input).map(refused).collect();
@@ -258,7 +258,7 @@ impl SubsidyService for Subsidies {
             let call = call.clone();
             async move {
                 let _permit = permit;
-                let (mutation, message): (_, pb::ChangeClaimsRequest) = 
+                let (mutation, message): (_, pb::ChangeClaimsRequest) =
                     Gate::streamed(&asking, &call.scope, message);
                 check_count("changes", message.changes.len())?;
                 let commands = message

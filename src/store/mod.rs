@@ -10,6 +10,7 @@ mod claims;
 mod convert;
 mod data_sets;
 mod entity;
+mod erasure;
 mod error;
 mod formulas;
 mod journal;

@@ -3,8 +3,10 @@
 use super::setup::{claim, home, message, ready};
 use crate::harness::{World, inner, refused, stories};
 use incentive_fund::app::App;
+use incentive_fund::app::audit::Asking;
 use incentive_fund::app::vault::Vault;
 use incentive_fund::domain::allocation::FundId;
+use incentive_fund::domain::identity::Principal;
 use incentive_fund::grpc::pb;
 use incentive_fund::store::{Store, StoreOptions};
 use std::time::Duration;
@@ -32,6 +34,13 @@ async fn app(world: &World) -> App {
     .await
     .unwrap();
     App::new(store).with_vault(world.vault.clone())
+}
+
+fn operator() -> Asking {
+    Asking {
+        caller: Principal::parse("管理员").unwrap(),
+        peer: "in-process".to_owned(),
+    }
 }
 
 fn fund() -> FundId {
@@ -64,11 +73,11 @@ async fn keys_are_changed_and_nothing_is_lost(mut world: World) {
 
     let app = app(&world).await;
     assert_eq!(
-        app.rotate_keys(&fund()).await.unwrap(),
+        app.rotate_keys(&operator(), &fund()).await.unwrap(),
         2,
         "the two of the old key"
     );
-    assert_eq!(app.rotate_keys(&fund()).await.unwrap(), 0);
+    assert_eq!(app.rotate_keys(&operator(), &fund()).await.unwrap(), 0);
     for input in [claim(1), claim(2)] {
         assert_eq!(refused(clerk.submit(input).await).reason, "ALREADY_SUBSIDISED");
     }
@@ -111,7 +120,7 @@ async fn keys_are_changed_while_claims_come_in(mut world: World) {
     let server = world.serve().await;
     let mut clerk = server.client("经办人").await;
     let app = app(&world).await;
-    let rotating = tokio::spawn(async move { app.rotate_keys(&fund()).await });
+    let rotating = tokio::spawn(async move { app.rotate_keys(&operator(), &fund()).await });
     let messages: Vec<_> = (0..6)
         .map(|at| message((at * 200..at * 200 + 200).map(claim).collect()))
         .collect();
