@@ -352,6 +352,36 @@ async fn nothing_personal_is_logged_told_or_named(mut world: World) {
     std::fs::write(here.join("broken.json"), broken.to_string()).unwrap();
     broken.as_object_mut().unwrap().remove(&name(18));
     std::fs::write(here.join("wrong.json"), broken.to_string()).unwrap();
+    // A table, with a row in which the columns have slipped.
+    let header = "序号,地区代码,姓名,身份证号,联系电话,成员1姓名,成员1身份证号,户名,账号,开户行,联行号,合同备案号,材料,户籍,\
+         进城落户日期,家庭首套商品住房,新建商品住房,房屋所在区域,合同签订日期,网签备案日期,建筑面积,合同总价,曾享受同类补贴,备注";
+    let facts = "农村户籍,,是,是,县城,2024-08-02,2024-08-20,90,620000,否,";
+    let good = format!(
+        "1,411002,{},{},{},{},{},{},{},中国工商银行许昌分行,102100099996,{},household_register;contract;filing,{facts}",
+        name(14),
+        id_number(14),
+        phone(7),
+        name(15),
+        id_number(15),
+        name(14),
+        account(7),
+        home(7)
+    );
+    let slipped = format!(
+        "2,411002,{},{},{},{},{},{},{},{},{},{},{},{facts}",
+        id_number(16),
+        phone(8),
+        name(16),
+        id_number(17),
+        name(17),
+        account(8),
+        name(16),
+        home(8),
+        account(8),
+        name(16),
+        name(17)
+    );
+    std::fs::write(here.join("in.csv"), format!("{header}\n{good}\n{slipped}\n")).unwrap();
     for format in ["json", "human"] {
         let mut run = |who: &str, words: &str| {
             let said = program.run(format, who, &words.split(' ').collect::<Vec<_>>());
@@ -362,6 +392,10 @@ async fn nothing_personal_is_logged_told_or_named(mut world: World) {
         run("经办人", "claim submit in.json");
         run("经办人", "claim submit broken.json");
         run("经办人", "claim submit wrong.json");
+        run(
+            "经办人",
+            "claim import in.csv --fund f --programme housing-purchase --rows 2",
+        );
         run("经办人", "claim list f");
         run("经办人", "claim show f/1");
         run("经办人", "claim history f/1");
@@ -399,7 +433,14 @@ async fn nothing_personal_is_logged_told_or_named(mut world: World) {
                 waiting.push(path);
                 continue;
             }
-            let handed_in = ["in.json", "broken.json", "wrong.json", "keys.toml", "audit.toml"];
+            let handed_in = [
+                "in.csv",
+                "in.json",
+                "broken.json",
+                "wrong.json",
+                "keys.toml",
+                "audit.toml",
+            ];
             if handed_in.contains(&path.file_name().unwrap().to_str().unwrap()) || shown.contains("/out-") {
                 continue;
             }
