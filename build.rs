@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-const PROTOS: [&str; 12] = [
+const PROTOS: [&str; 13] = [
     "money",
     "region",
     "statistics",
@@ -15,6 +15,7 @@ const PROTOS: [&str; 12] = [
     "simulation",
     "reconciliation",
     "audit",
+    "privacy",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -87,6 +87,7 @@ pub struct Server {
 #[allow(missing_docs)]
 pub struct Privacy {
     pub key_file: PathBuf,
+    pub retention_years: u32,
 }
 
 impl Privacy {
@@ -368,6 +369,12 @@ impl Config {
             self.server.shutdown_timeout_seconds,
             0,
             3_600,
+        );
+        within(
+            "privacy.retention_years",
+            self.privacy.retention_years.into(),
+            0,
+            100,
         );
         within(
             "audit.checkpoint_minutes",

@@ -16,6 +16,7 @@ mod m0009_payments;
 mod m0010_simulations;
 mod m0011_reconciliation;
 mod m0012_audit;
+mod m0014_erasure;
 mod m0015_access;
 
 use sea_orm_migration::prelude::*;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_simulations::Migration),
             Box::new(m0011_reconciliation::Migration),
             Box::new(m0012_audit::Migration),
+            Box::new(m0014_erasure::Migration),
             Box::new(m0015_access::Migration),
         ]
     }

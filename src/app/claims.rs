@@ -16,7 +16,7 @@ use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
 use crate::domain::claim::{Claim, ClaimId, Payee, Personal, State};
 use crate::domain::disbursement::{Answer, Payment};
-use crate::domain::error::{Error, Violation};
+use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::money::Money;
 use crate::domain::region::RegionCode;
 use crate::domain::subsidy::{
@@ -282,7 +282,11 @@ impl App {
         Ok(ClaimDetail {
             payments: tx.payments_of_claim(id).await?,
             objections: tx.objections(&[id]).await?,
-            masked_account: open(vault, id, &material.sealed)?.masked_account(),
+            masked_account: if material.sealed.is_erased() {
+                String::new()
+            } else {
+                open(vault, id, &material.sealed)?.masked_account()
+            },
             claim,
             facts: material.facts,
             documents: material.documents,
@@ -369,6 +373,9 @@ impl App {
             kind: "objection",
             name: name.clone(),
         })?;
+        if objection.sealed.is_erased() {
+            return Err(erased(&name));
+        }
         drop(tx);
         self.disclose(asking, Disclosure::Objection, name.clone(), 1)
             .await?;
@@ -387,6 +394,18 @@ async fn find(tx: &Tx, scope: &Scope, id: &ClaimId) -> Result<(Claim, ClaimMater
     let material = tx.claim_material(&[id]).await?.pop();
     let (_, material) = material.ok_or_else(|| no_claim(id))?;
     Ok((claim, material))
+}
+
+/// What was said or who was meant is not there any more.
+pub(super) fn erased(name: &str) -> Error {
+    Error::State {
+        name: name.to_owned(),
+        reason: "PERSON_ERASED",
+        message: Bilingual::new(
+            format!("the personal data of {name} was erased"),
+            format!("{name} 的个人信息已删除"),
+        ),
+    }
 }
 
 /// The personal data of a claim.

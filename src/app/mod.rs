@@ -11,6 +11,7 @@ pub mod clock;
 pub mod computation;
 pub mod desk;
 pub mod disbursement;
+pub mod erasure;
 pub mod formulas;
 mod issuing;
 pub mod ledger;
@@ -52,6 +53,7 @@ pub struct App {
     reconciliation: Arc<reconciliation::ReconciliationOptions>,
     sealer: Arc<audit::Sealer>,
     audit: Arc<audit::AuditKeys>,
+    retention_years: u32,
 }
 
 /// How a mutation is to be carried out.
@@ -95,6 +97,7 @@ impl App {
             reconciliation: Arc::default(),
             sealer: Arc::default(),
             audit: Arc::default(),
+            retention_years: 0,
         }
     }
 

@@ -253,6 +253,19 @@ pub struct Objection {
     pub resolution: String,
 }
 
+/// A person's erasure from a claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erasure {
+    /// The claim.
+    pub claim: ClaimId,
+    /// Why.
+    pub reason: String,
+    /// Who asked for it.
+    pub requested: Signature,
+    /// Who carried it out; none before that.
+    pub erased: Option<Signature>,
+}
+
 /// Which claims to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClaimFilter {

@@ -43,6 +43,13 @@ pub struct Sealed {
     pub text: String,
 }
 
+impl Sealed {
+    /// Whether what was sealed has been erased.
+    pub const fn is_erased(&self) -> bool {
+        self.text.is_empty()
+    }
+}
+
 /// A keyed hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {

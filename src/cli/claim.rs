@@ -2,6 +2,7 @@
 
 use super::assess;
 use super::claim_change::{self, ChangeArguments};
+use super::claim_erasure;
 use super::claim_file;
 use super::claim_import::{self, ImportArguments};
 use super::claim_tables;
@@ -165,6 +166,12 @@ pub(super) enum ClaimCommand {
         #[command(flatten)]
         output: OutputArguments,
     },
+    /// Asks for the person of claims that have ended to be erased; another person does it
+    RequestErasure(claim_erasure::RequestArguments),
+    /// Erases the person from claims for which another person asked: amounts stay
+    Erase(claim_erasure::EraseArguments),
+    /// Lists erasures, asked for and carried out
+    Erasures(claim_erasure::ListArguments),
     /// Lists the claims under public notice today (公示), masked
     Notices {
         #[command(flatten)]
@@ -265,6 +272,9 @@ pub(super) async fn run(command: ClaimCommand, client: Client) -> Result<(), Fai
         | ClaimCommand::Retry { .. }
         | ClaimCommand::Return { .. }
         | ClaimCommand::ReserveWaiting { .. } => change(command, client).await,
+        ClaimCommand::RequestErasure(arguments) => claim_erasure::request(arguments, client).await,
+        ClaimCommand::Erase(arguments) => claim_erasure::erase(arguments, client).await,
+        ClaimCommand::Erasures(arguments) => claim_erasure::list(arguments, client).await,
         other => look(other, client).await,
     }
 }

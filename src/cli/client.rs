@@ -7,6 +7,7 @@ use crate::grpc::pb::disbursement_service_client::DisbursementServiceClient;
 use crate::grpc::pb::formula_service_client::FormulaServiceClient;
 use crate::grpc::pb::ledger_service_client::LedgerServiceClient;
 use crate::grpc::pb::policy_service_client::PolicyServiceClient;
+use crate::grpc::pb::privacy_service_client::PrivacyServiceClient;
 use crate::grpc::pb::reconciliation_service_client::ReconciliationServiceClient;
 use crate::grpc::pb::simulation_service_client::SimulationServiceClient;
 use crate::grpc::pb::statistics_service_client::StatisticsServiceClient;
@@ -69,6 +70,7 @@ pub(super) struct Client {
     pub(super) simulations: SimulationServiceClient<Identified>,
     pub(super) reconciliations: ReconciliationServiceClient<Identified>,
     pub(super) audit: AuditServiceClient<Identified>,
+    pub(super) privacy: PrivacyServiceClient<Identified>,
 }
 
 impl Client {
@@ -81,6 +83,7 @@ impl Client {
             policies: PolicyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             ledger: LedgerServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            privacy: PrivacyServiceClient::new(service.clone()),
             audit: AuditServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             simulations: SimulationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             reconciliations: ReconciliationServiceClient::new(service.clone())

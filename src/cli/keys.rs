@@ -1,9 +1,10 @@
 //! `keys`: the keys for personal data. They are files of whoever runs the program, so these commands work
 //! on files and on the database, never through a server.
 
+use super::connecting::principal;
 use super::output::{self, Failure};
 use super::serve::open;
-use crate::app::audit::{SigningKey, generate_signing_key};
+use crate::app::audit::{Asking, SigningKey, generate_signing_key};
 use crate::app::vault::Vault;
 use crate::config::Config;
 use clap::{Subcommand, ValueEnum};
@@ -47,7 +48,7 @@ pub(super) enum KeyKind {
     Audit,
 }
 
-pub(super) async fn run(command: KeysCommand, config: &Config) -> Result<(), Failure> {
+pub(super) async fn run(command: KeysCommand, config: &Config, named: Option<&str>) -> Result<(), Failure> {
     match command {
         KeysCommand::Generate {
             kind,
@@ -56,7 +57,7 @@ pub(super) async fn run(command: KeysCommand, config: &Config) -> Result<(), Fai
             before,
             public,
         } => generate(kind, &out, &id, before.as_deref(), public.as_deref()),
-        KeysCommand::Rotate => rotate(config).await,
+        KeysCommand::Rotate => rotate(config, named).await,
     }
 }
 
@@ -114,14 +115,25 @@ fn generate(
 /// More than there will ever be funds.
 const ALL: u64 = 1_000_000;
 
-async fn rotate(config: &Config) -> Result<(), Failure> {
+async fn rotate(config: &Config, named: Option<&str>) -> Result<(), Failure> {
+    let asking = Asking {
+        caller: principal(config, named)?,
+        peer: "in-process".to_owned(),
+    };
     let app = open(config).await?;
     let mut lines = String::new();
     for (fund, _) in app.funds("", ALL).await? {
-        let changed = app.rotate_keys(&fund).await?;
+        let changed = app.rotate_keys(&asking, &fund).await?;
+        let left = app.erased_under_older_keys(&fund).await?;
         lines.push_str(&format!(
             "funds/{fund}: {changed} claim(s) sealed anew / 件申请已换密钥\n"
         ));
+        if left > 0 {
+            lines.push_str(&format!(
+                "funds/{fund}: {left} erased claim(s) are hashed with an older lookup key, which must stay in the key \
+                 file / {left} 件已删除个人信息的申请仍使用旧的查找密钥,须在密钥文件中保留该密钥\n"
+            ));
+        }
     }
     let changed = app.rotate_statement_keys().await?;
     lines.push_str(&format!(

@@ -7,6 +7,7 @@ mod batch;
 mod batch_tables;
 mod claim;
 mod claim_change;
+mod claim_erasure;
 mod claim_file;
 mod claim_import;
 mod claim_tables;
@@ -221,7 +222,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Config {
             command: ConfigCommand::Check,
         } => output::text(&config.to_masked_toml()?),
-        Command::Keys { command } => keys::run(command, &config).await,
+        Command::Keys { command } => keys::run(command, &config, arguments.principal.as_deref()).await,
         Command::Import { command } => import::run(command, connect().await?).await,
         Command::Formula { command } => formula::run(command, connect().await?).await,
         Command::Policy { command } => policy::run(command, connect().await?).await,

@@ -39,6 +39,7 @@ pub(super) async fn open(config: &Config) -> Result<App, Failure> {
     let app = App::new(store)
         .with_debtors(config.payment.debtors()?)
         .with_audit_keys(config.audit.keys()?)
+        .with_retention_years(config.privacy.retention_years)
         .with_simulation_options(config.simulation.options())
         .with_reconciliation_options(config.reconciliation.options());
     Ok(match config.privacy.vault()? {

@@ -176,6 +176,11 @@ rules! {
         CreateCheckpoint: Whole [AuditRead, Operate];
         ExportAuditLog: Whole [AuditRead];
     }
+    PrivacyService {
+        RequestErasure: Whole [ClaimsDecide, Operate];
+        EraseClaimants: Whole [Operate];
+        ListErasures: Whole [AuditRead, Operate];
+    }
     DisbursementService {
         CreateBatch: Regions [PaymentsCollect];
         GetBatch: Regions [PaymentsRead];

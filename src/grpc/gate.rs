@@ -174,6 +174,8 @@ mutation_messages!(
     CreateSimulationRequest,
     DraftAllocationRequest,
     CreateCheckpointRequest,
+    RequestErasureRequest,
+    EraseClaimantsRequest,
 );
 
 impl Gate {

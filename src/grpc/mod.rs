@@ -14,6 +14,7 @@ mod guard;
 mod ledger;
 mod page;
 mod policy;
+mod privacy;
 mod reconciliation;
 pub mod server;
 mod simulation;

@@ -11,6 +11,7 @@ use super::pb::disbursement_service_server::DisbursementServiceServer;
 use super::pb::formula_service_server::FormulaServiceServer;
 use super::pb::ledger_service_server::LedgerServiceServer;
 use super::pb::policy_service_server::PolicyServiceServer;
+use super::pb::privacy_service_server::PrivacyServiceServer;
 use super::pb::reconciliation_service_server::ReconciliationServiceServer;
 use super::pb::simulation_service_server::SimulationServiceServer;
 use super::pb::statistics_service_server::StatisticsServiceServer;
@@ -19,8 +20,8 @@ use super::status::with_details;
 use super::tls::Tls;
 use super::workers::Worker;
 use super::{
-    DESCRIPTORS, allocation, audit, disbursement, formula, ledger, policy, reconciliation, simulation,
-    statistics, subsidy,
+    DESCRIPTORS, allocation, audit, disbursement, formula, ledger, policy, privacy, reconciliation,
+    simulation, statistics, subsidy,
 };
 use crate::app::App;
 use crate::domain::error::Error;
@@ -170,7 +171,7 @@ pub async fn serve(
     result
 }
 
-const SERVICES: [&str; 11] = [
+const SERVICES: [&str; 12] = [
     "",
     "incentivefund.v1.StatisticsService",
     "incentivefund.v1.FormulaService",
@@ -182,6 +183,7 @@ const SERVICES: [&str; 11] = [
     "incentivefund.v1.SimulationService",
     "incentivefund.v1.ReconciliationService",
     "incentivefund.v1.AuditService",
+    "incentivefund.v1.PrivacyService",
 ];
 
 fn routes(app: &App, gate: &Gate, limits: &Limits, worker: Worker) -> Routes {
@@ -223,6 +225,10 @@ fn routes(app: &App, gate: &Gate, limits: &Limits, worker: Worker) -> Routes {
         gate: gate.clone(),
         worker,
     };
+    let privacies = privacy::Privacies {
+        app: app.clone(),
+        gate: gate.clone(),
+    };
     let audits = audit::Audits {
         app: app.clone(),
         gate: gate.clone(),
@@ -237,6 +243,7 @@ fn routes(app: &App, gate: &Gate, limits: &Limits, worker: Worker) -> Routes {
     .add_service(PolicyServiceServer::new(policies).max_decoding_message_size(bytes))
     .add_service(SubsidyServiceServer::new(subsidies).max_decoding_message_size(bytes))
     .add_service(LedgerServiceServer::new(ledgers).max_decoding_message_size(bytes))
+    .add_service(PrivacyServiceServer::new(privacies).max_decoding_message_size(bytes))
     .add_service(AuditServiceServer::new(audits).max_decoding_message_size(bytes))
     .add_service(
         SimulationServiceServer::new(simulations)

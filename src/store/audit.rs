@@ -229,13 +229,24 @@ impl Tx {
         }
         if let Some(resource) = &filter.resource {
             let named = parameters.add(text(resource));
-            let told = parameters.add(text(resource));
-            // A record of many resources names them by the lines of the history that it accounts for.
-            wanted.push(format!(
-                "(resource = {named} OR (last_change > 0 AND EXISTS (SELECT 1 FROM ledger_change c \
-                 WHERE 'funds/' || c.fund = audit_record.chain AND c.resource = {told} \
-                 AND c.number BETWEEN audit_record.first_change AND audit_record.last_change)))"
-            ));
+            let fund = resource
+                .strip_prefix("funds/")
+                .and_then(|rest| rest.split('/').next());
+            wanted.push(match fund {
+                None => format!("resource = {named}"),
+                // A record of many resources names them by the lines of the history that it accounts for.
+                Some(fund) => {
+                    let general = parameters.add(text(ChainName::general().as_str()));
+                    let chain = parameters.add(text(format!("funds/{fund}")));
+                    let fund = parameters.add(text(fund));
+                    let told = parameters.add(text(resource));
+                    format!(
+                        "chain IN ({general}, {chain}) AND (resource = {named} OR (last_change > 0 AND EXISTS \
+                         (SELECT 1 FROM ledger_change c WHERE c.fund = {fund} AND c.resource = {told} \
+                         AND c.number BETWEEN audit_record.first_change AND audit_record.last_change)))"
+                    )
+                }
+            });
         }
         let statement = format!(
             "SELECT chain, {RECORD} FROM audit_record WHERE {} ORDER BY chain, number LIMIT {}",

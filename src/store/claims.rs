@@ -457,7 +457,7 @@ pub(super) fn within<'a>(
     }
 }
 
-fn id_rows(ids: &[&ClaimId]) -> Block {
+pub(super) fn id_rows(ids: &[&ClaimId]) -> Block {
     let mut block = Block::new(["fund", "number#"]);
     for id in ids {
         block.row([text(id.fund.as_str()), number(id.number)]);
@@ -501,7 +501,7 @@ pub(super) fn to_programme(row: &QueryResult) -> Result<ProgrammeCode, Error> {
     ))
 }
 
-fn to_id(row: &QueryResult, column: &str) -> Result<ClaimId, Error> {
+pub(super) fn to_id(row: &QueryResult, column: &str) -> Result<ClaimId, Error> {
     Ok(ClaimId {
         fund: to_fund(row)?,
         number: get_number(row, column)?,

@@ -11,6 +11,7 @@ mod convert;
 mod copy;
 mod data_sets;
 mod entity;
+mod erasure;
 mod error;
 mod formulas;
 mod journal;

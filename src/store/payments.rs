@@ -110,7 +110,8 @@ impl Tx {
             .query_with(wanted, |rows| {
                 format!(
                     "SELECT p.reference, p.sealed, p.sealing_key FROM {rows} AS r \
-                     JOIN payment p ON p.fund = r.fund AND p.claim = r.claim AND p.sealing_key <> r.sealing_key"
+                     JOIN payment p ON p.fund = r.fund AND p.claim = r.claim \
+                     AND p.sealing_key <> r.sealing_key AND p.sealed <> ''"
                 )
             })
             .await?;

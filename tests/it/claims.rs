@@ -5,7 +5,7 @@ mod bulk;
 mod keys;
 mod lifecycle;
 mod once;
-mod privacy;
+pub mod privacy;
 mod refusing;
 mod repeating;
 pub mod setup;

@@ -1115,7 +1115,11 @@ async fn keys_change_and_orders_stay_as_they_were(world: World) {
     let store = Store::connect(&options).await.unwrap();
     let app = App::new(store.clone()).with_vault(with(&format!("{}{}", *new, *old)).vault);
     let fund = FundId::parse("fund", "f").unwrap();
-    assert_eq!(app.rotate_keys(&fund).await.unwrap(), 2);
+    let operator = incentive_fund::app::audit::Asking {
+        caller: incentive_fund::domain::identity::Principal::parse("管理员").unwrap(),
+        peer: "in-process".to_owned(),
+    };
+    assert_eq!(app.rotate_keys(&operator, &fund).await.unwrap(), 2);
     store.close().await;
     // The new keys alone open what the bank was sent.
     let server = with(&new).serve().await;

@@ -19,6 +19,7 @@ use incentive_fund::grpc::pb::disbursement_service_client::DisbursementServiceCl
 use incentive_fund::grpc::pb::formula_service_client::FormulaServiceClient;
 use incentive_fund::grpc::pb::ledger_service_client::LedgerServiceClient;
 use incentive_fund::grpc::pb::policy_service_client::PolicyServiceClient;
+use incentive_fund::grpc::pb::privacy_service_client::PrivacyServiceClient;
 use incentive_fund::grpc::pb::simulation_service_client::SimulationServiceClient;
 use incentive_fund::grpc::pb::statistics_service_client::StatisticsServiceClient;
 use incentive_fund::grpc::pb::subsidy_service_client::SubsidyServiceClient;
@@ -341,6 +342,7 @@ pub struct Client {
     pub disbursements: DisbursementServiceClient<Identified>,
     pub simulations: SimulationServiceClient<Identified>,
     pub audit: AuditServiceClient<Identified>,
+    pub privacy: PrivacyServiceClient<Identified>,
 }
 
 /// A new id for a mutation.
@@ -371,6 +373,7 @@ impl Client {
             policies: PolicyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             ledger: LedgerServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            privacy: PrivacyServiceClient::new(service.clone()),
             audit: AuditServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             simulations: SimulationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             disbursements: DisbursementServiceClient::new(service).max_decoding_message_size(usize::MAX),

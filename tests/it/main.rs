@@ -23,6 +23,7 @@ mod idempotency;
 mod ledger;
 mod model;
 mod payment_files;
+mod privacy;
 mod properties;
 mod published;
 mod python;

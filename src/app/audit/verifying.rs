@@ -138,7 +138,7 @@ impl App {
             let tx = self.store().begin_read().await?;
             let page = tx.stored_audit_records(chain, after, PAGE).await?;
             // As it is stored in the moment that the page was read: the chain may have grown since this began.
-            let head = current_head(&tx, chain).await?;
+            let (head, lines) = current_end(&tx, chain).await?;
             let whole = (page.len() as u64) < PAGE;
             for stored in &page {
                 match stored {
@@ -161,7 +161,7 @@ impl App {
                 return Ok(None);
             }
             if whole {
-                let (summary, found) = verifier.finish(head.as_ref());
+                let (summary, found) = verifier.finish(head.as_ref(), lines);
                 findings.add(found);
                 return Ok(Some(summary));
             }
@@ -247,14 +247,16 @@ impl History {
     }
 }
 
-/// The end of a chain as it is stored in the moment that `tx` reads.
-async fn current_head(tx: &Tx, chain: &ChainName) -> Result<Option<Head>, Error> {
+/// The end of a chain as it is stored in the moment that `tx` reads, and how many lines the fund's history has.
+async fn current_end(tx: &Tx, chain: &ChainName) -> Result<(Option<Head>, Option<u64>), Error> {
     if *chain == ChainName::general() {
-        return tx.general_audit_head().await.map(Some);
+        return Ok((Some(tx.general_audit_head().await?), None));
     }
-    let Some(fund) = chain.fund() else { return Ok(None) };
-    let mut heads = tx.fund_heads(std::slice::from_ref(&fund)).await?;
-    Ok(heads.remove(&fund).map(|head| head.audit))
+    let Some(fund) = chain.fund() else {
+        return Ok((None, None));
+    };
+    let head = tx.fund_heads(std::slice::from_ref(&fund)).await?.remove(&fund);
+    Ok(head.map_or((None, None), |head| (Some(head.audit), Some(head.changes))))
 }
 
 const fn number_of(stored: &StoredRecord) -> u64 {

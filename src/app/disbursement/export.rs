@@ -236,6 +236,9 @@ async fn content(
     for payment in &order.payments {
         let reference = payment.reference.as_str();
         let sealed = payees.get(reference).ok_or_else(|| no_payment(reference))?;
+        if sealed.is_erased() {
+            return Err(crate::app::claims::erased(&payment.claim.to_string()));
+        }
         let payee = open_payee(vault, reference, sealed)?;
         let creditor = Creditor::parse(
             &format!("payments[{reference}].payee"),

@@ -223,7 +223,11 @@ async fn masked_accounts(
         let payees = tx.payees(&references).await?;
         for reference in references {
             let sealed = payees.get(reference).ok_or_else(|| no_payment(reference))?;
-            masked.push(mask(&open_payee(vault, reference, sealed)?));
+            masked.push(if sealed.is_erased() {
+                String::new()
+            } else {
+                mask(&open_payee(vault, reference, sealed)?)
+            });
         }
         return Ok(masked);
     }

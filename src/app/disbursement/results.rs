@@ -194,7 +194,9 @@ impl App {
         if !answer.reason.is_empty() {
             let tx = self.store().begin_read().await?;
             let payees = tx.payees(&[reference]).await?;
-            if let Some(sealed) = payees.get(reference) {
+            if let Some(sealed) = payees.get(reference)
+                && !sealed.is_erased()
+            {
                 let payee = open_payee(vault, reference, sealed)?;
                 answer.reason = without_personal_data(&answer.reason, &payee);
             }
@@ -477,6 +479,8 @@ async fn payees(tx: &Tx, vault: &Vault, said: &[Said]) -> Result<HashMap<String,
     let sealed = tx.payees(&references).await?;
     sealed
         .into_iter()
+        // Of an erased payee every answer came long ago: what is said now is refused, and not kept.
+        .filter(|(_, sealed)| !sealed.is_erased())
         .map(|(reference, sealed)| {
             let payee = open_payee(vault, &reference, &sealed)?;
             Ok((reference, payee))

@@ -36,7 +36,7 @@ fn places(
     for record in records {
         verifier.record(record);
     }
-    let (_, found) = verifier.finish(Some(head));
+    let (_, found) = verifier.finish(Some(head), None);
     found
         .iter()
         .map(|finding| format!("{} {}", finding.record, finding.field))
@@ -161,5 +161,11 @@ fn changes_are_accounted_for_without_gaps() {
     // The first may begin later: a fund has changes from before there was an audit log.
     let records = [with(7, 9), with(10, 10), with(12, 12)];
     assert_eq!(places(&name, &records, &head, BTreeMap::new()), ["3 changes"]);
+    for (lines, found) in [(12, 0), (13, 1)] {
+        let mut verifier = Verifier::new(name.clone(), BTreeMap::new());
+        records.iter().for_each(|record| verifier.record(record));
+        verifier.take_findings();
+        assert_eq!(verifier.finish(Some(&head), Some(lines)).1.len(), found);
+    }
     assert!(ChainName::parse("chain", "nothing").is_err());
 }

@@ -128,8 +128,9 @@ impl Verifier {
         std::mem::take(&mut self.found)
     }
 
-    /// Compares the stored end of the chain, and ends. `head` is none where the chain's end is not stored.
-    pub fn finish(mut self, head: Option<&Head>) -> (ChainSummary, Vec<Finding>) {
+    /// Compares the stored end of the chain, and ends. `head` is none where the chain's end is not stored; `lines` is
+    /// how many lines the fund's history has, all of which records account for.
+    pub fn finish(mut self, head: Option<&Head>, lines: Option<u64>) -> (ChainSummary, Vec<Finding>) {
         let stored = head.cloned().unwrap_or_else(Head::empty);
         if stored.records > self.last.records {
             let (number, found) = (self.last.records + 1, MISSING.to_owned());
@@ -146,6 +147,11 @@ impl Verifier {
         } else if stored != self.last {
             let (stored, expected) = (stored.digest.to_string(), self.last.digest.to_string());
             self.differs(self.last.records, "head", stored, expected);
+        } else if let (Some(lines), Some(told)) = (lines, self.told)
+            && lines != told
+        {
+            let (stored, expected) = (format!("changes up to {lines}"), format!("changes up to {told}"));
+            self.differs(self.last.records, "history", stored, expected);
         }
         // Whatever a checkpoint knows beyond the end was cut off.
         let beyond: Vec<(u64, Point)> = std::mem::take(&mut self.points)

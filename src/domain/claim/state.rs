@@ -130,6 +130,15 @@ impl State {
         }
     }
 
+    /// Whether nothing more is done that needs to know who the claim is for. Money of a claim that was paid
+    /// may still come back.
+    pub const fn is_end(self) -> bool {
+        matches!(
+            self,
+            Self::Paid | Self::Returned | Self::Rejected | Self::Withdrawn | Self::Cancelled
+        )
+    }
+
     /// Whether a household or home stays taken: everything but an end without money.
     pub const fn holds_keys(self) -> bool {
         !matches!(

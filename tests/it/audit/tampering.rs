@@ -294,7 +294,12 @@ async fn what_was_written_anew_is_found_by_a_checkpoint_kept_elsewhere(world: Wo
     let (server, mut chief, last) = claims(&world).await;
     let kept = chief.checkpoint().await.checkpoint;
     let db = Database::connect(&world.url).await.unwrap();
-    for table in ["audit_record", "audit_checkpoint", "ledger_entry"] {
+    for table in [
+        "audit_record",
+        "audit_checkpoint",
+        "ledger_entry",
+        "ledger_change",
+    ] {
         without_triggers(&db, table).await;
     }
     chief.log_verifies(std::slice::from_ref(&kept)).await;
@@ -310,6 +315,25 @@ async fn what_was_written_anew_is_found_by_a_checkpoint_kept_elsewhere(world: Wo
             "UPDATE ledger_fund SET audit_records = {cut}, audit_digest = (SELECT digest FROM audit_record \
              WHERE chain = 'funds/f' AND number = {cut}) WHERE fund = 'f'"
         ),
+    )
+    .await;
+    let found = places(&chief.verify_log(&[]).await);
+    assert_eq!(
+        found,
+        [format!("funds/f {cut} history")],
+        "lines that no record accounts for"
+    );
+    run(
+        &db,
+        &format!(
+            "UPDATE ledger_fund SET changes = (SELECT MAX(last_change) FROM audit_record WHERE chain = 'funds/f' \
+             AND number <= {cut}) WHERE fund = 'f'"
+        ),
+    )
+    .await;
+    run(
+        &db,
+        "DELETE FROM ledger_change WHERE fund = 'f' AND number > (SELECT changes FROM ledger_fund WHERE fund = 'f')",
     )
     .await;
     // The checkpoint in the database goes as well.

@@ -3,15 +3,19 @@
 use super::setup::{claim, home, message, ready};
 use crate::harness::{World, inner, refused, stories};
 use incentive_fund::app::App;
+use incentive_fund::app::audit::Asking;
 use incentive_fund::app::vault::Vault;
 use incentive_fund::domain::allocation::FundId;
+use incentive_fund::domain::identity::Principal;
 use incentive_fund::grpc::pb;
 use incentive_fund::store::{Store, StoreOptions};
+use sea_orm::{ConnectionTrait, Database, Statement};
 use std::time::Duration;
 
 stories!(
     keys_are_changed_and_nothing_is_lost,
     keys_are_changed_while_claims_come_in,
+    a_rotation_that_was_broken_off_is_taken_up,
 );
 
 /// The whole of a new key file, and the part of it that is new.
@@ -32,6 +36,13 @@ async fn app(world: &World) -> App {
     .await
     .unwrap();
     App::new(store).with_vault(world.vault.clone())
+}
+
+fn operator() -> Asking {
+    Asking {
+        caller: Principal::parse("管理员").unwrap(),
+        peer: "in-process".to_owned(),
+    }
 }
 
 fn fund() -> FundId {
@@ -64,11 +75,11 @@ async fn keys_are_changed_and_nothing_is_lost(mut world: World) {
 
     let app = app(&world).await;
     assert_eq!(
-        app.rotate_keys(&fund()).await.unwrap(),
+        app.rotate_keys(&operator(), &fund()).await.unwrap(),
         2,
         "the two of the old key"
     );
-    assert_eq!(app.rotate_keys(&fund()).await.unwrap(), 0);
+    assert_eq!(app.rotate_keys(&operator(), &fund()).await.unwrap(), 0);
     for input in [claim(1), claim(2)] {
         assert_eq!(refused(clerk.submit(input).await).reason, "ALREADY_SUBSIDISED");
     }
@@ -111,7 +122,7 @@ async fn keys_are_changed_while_claims_come_in(mut world: World) {
     let server = world.serve().await;
     let mut clerk = server.client("经办人").await;
     let app = app(&world).await;
-    let rotating = tokio::spawn(async move { app.rotate_keys(&fund()).await });
+    let rotating = tokio::spawn(async move { app.rotate_keys(&operator(), &fund()).await });
     let messages: Vec<_> = (0..6)
         .map(|at| message((at * 200..at * 200 + 200).map(claim).collect()))
         .collect();
@@ -136,6 +147,70 @@ async fn keys_are_changed_while_claims_come_in(mut world: World) {
             .outcomes
             .iter()
             .all(|outcome| outcome.reason == "ALREADY_SUBSIDISED")
+    );
+    server.stop().await;
+}
+
+/// Broken off after any page, and begun again while claims come in: in the end nothing needs the old keys.
+async fn a_rotation_that_was_broken_off_is_taken_up(mut world: World) {
+    let old = Vault::generate("2026", None).unwrap().to_string();
+    let (both, new) = renewed(&old, "2027");
+    world.vault = Vault::parse(&old).unwrap();
+    let (server, mut clerk, _) = ready(&world, "10000000", "10000000").await;
+    for from in [1, 301, 601] {
+        clerk
+            .submit_all(vec![message((from..from + 300).map(claim).collect())])
+            .await
+            .unwrap();
+    }
+    server.stop().await;
+    world.vault = Vault::parse(&both).unwrap();
+    let server = world.serve().await;
+    let mut clerk = server.client("经办人").await;
+    let coming_in = tokio::spawn(async move {
+        for n in 2_000..2_020 {
+            clerk.submit(claim(n)).await.unwrap();
+        }
+    });
+    let db = Database::connect(&world.url).await.unwrap();
+    let left = async || {
+        let sql = "SELECT COUNT(*) AS n FROM claim WHERE sealing_key = '2026'";
+        let statement = Statement::from_string(db.get_database_backend(), sql);
+        let row = db.query_one_raw(statement).await.unwrap().unwrap();
+        row.try_get::<i64>("", "n").unwrap()
+    };
+    // The first page is 500 claims; after it the task is dropped, wherever it is.
+    let rotating = {
+        let app = app(&world).await;
+        tokio::spawn(async move { app.rotate_keys(&operator(), &fund()).await })
+    };
+    while left().await == 900 && !rotating.is_finished() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    rotating.abort();
+    let _ = rotating.await;
+    let app = app(&world).await;
+    let rest = left().await;
+    let changed = app.rotate_keys(&operator(), &fund()).await.unwrap();
+    // A page that was under way when the task was dropped may have been kept after it was counted.
+    assert!(i64::try_from(changed).unwrap() <= rest, "{changed} of {rest}");
+    coming_in.await.unwrap();
+    assert_eq!(left().await, 0);
+    assert_eq!(app.rotate_keys(&operator(), &fund()).await.unwrap(), 0);
+    db.close().await.unwrap();
+    server.client("审计").await.log_verifies(&[]).await;
+    server.stop().await;
+    // All of it opens with the new keys alone.
+    world.vault = Vault::parse(&new).unwrap();
+    let server = world.serve().await;
+    let mut clerk = server.client("经办人").await;
+    for n in [1, 500, 501, 900, 920] {
+        let found = clerk.claim(&format!("funds/f/claims/{n}")).await;
+        assert!(found.masked_account.starts_with("****"), "{n}");
+    }
+    assert_eq!(
+        refused(clerk.submit(claim(450)).await).reason,
+        "ALREADY_SUBSIDISED"
     );
     server.stop().await;
 }

@@ -12,7 +12,7 @@ use tonic::Status;
 stories!(nothing_personal_is_shown_or_stored_in_clear,);
 
 /// What must be nowhere: of families 1 to 9 all that is personal.
-fn secrets() -> Vec<String> {
+pub fn secrets() -> Vec<String> {
     let people = (2..20).flat_map(|n| [name(n), id_number(n)]);
     let families = (1..10).flat_map(|n| [account(n), phone(n), home(n)]);
     people.chain(families).collect()
@@ -20,14 +20,14 @@ fn secrets() -> Vec<String> {
 
 /// All that was seen.
 #[derive(Default)]
-struct Seen(Vec<String>);
+pub struct Seen(Vec<String>);
 
 impl Seen {
-    fn answer<T: Debug>(&mut self, answer: T) {
+    pub fn answer<T: Debug>(&mut self, answer: T) {
         self.0.push(format!("{answer:?}"));
     }
 
-    fn error<T: Debug>(&mut self, answer: Result<T, Status>) {
+    pub fn error<T: Debug>(&mut self, answer: Result<T, Status>) {
         let status = answer.unwrap_err();
         self.0
             .push(format!("{:?} {}", refusal(&status), status.message()));
@@ -37,7 +37,7 @@ impl Seen {
         self.0.push(format!("{:?}", status.metadata()));
     }
 
-    fn holds_none_of(&self, secrets: &[String]) {
+    pub fn holds_none_of(&self, secrets: &[String]) {
         for text in &self.0 {
             for secret in secrets {
                 assert!(!text.contains(secret.as_str()), "{secret} in {text}");
@@ -154,7 +154,7 @@ async fn nothing_personal_is_shown_or_stored_in_clear(world: World) {
 }
 
 /// Searches all that the database holds.
-async fn stored_in_clear(world: &World, secrets: &[String]) {
+pub async fn stored_in_clear(world: &World, secrets: &[String]) {
     let mut held: Vec<String> = Vec::new();
     match world.engine() {
         Engine::Sqlite => {
