@@ -5,7 +5,7 @@
 
 use super::access::{Reach, Rule, rule};
 use super::connection::Peer;
-use super::gate::{Call, PRINCIPAL_KEY};
+use super::gate::{Call, PRINCIPAL_KEY, Proof};
 use super::status::{to_status, too_often};
 use crate::auth::{Authenticator, Shown, local_operator};
 use crate::domain::access::{Grants, Scope};
@@ -43,6 +43,12 @@ pub struct Rate {
     pub burst: NonZeroU32,
 }
 
+/// Services that tell nothing but whether this one works and what its API is.
+const UNGUARDED: [&str; 3] = [
+    "/grpc.health.v1.Health/",
+    "/grpc.reflection.v1.ServerReflection/",
+    "/grpc.reflection.v1alpha.ServerReflection/",
+];
 /// Principals seen between two clean-ups of the limiter.
 const CLEAN_EVERY: u32 = 10_000;
 
@@ -70,7 +76,7 @@ impl Guard {
     /// Lets a call pass, with what is known of its caller.
     async fn admit<B>(&self, request: &mut Request<B>) -> Result<(), Status> {
         let path = request.uri().path();
-        if !path.starts_with("/incentivefund.") {
+        if UNGUARDED.iter().any(|service| path.starts_with(service)) {
             return Ok(());
         }
         let rule = rule(path);
@@ -88,10 +94,16 @@ impl Guard {
                     tracing::info!(path, ?from, %error, "not let in");
                     to_status(error)
                 })?;
+                let proof = Proof {
+                    authenticator: Arc::clone(authenticator),
+                    authorization: shown.authorization.map(<[u8]>::to_vec),
+                    certificate: peer.and_then(|peer| peer.certificate.clone()),
+                };
                 Call {
                     principal: Some(caller.principal),
                     grants: caller.grants,
                     scope: Scope::none(),
+                    proof: Some(Arc::new(proof)),
                 }
             }
         };
@@ -170,6 +182,7 @@ fn open(headers: &HeaderMap) -> Result<Call, Error> {
         principal,
         grants,
         scope: Scope::none(),
+        proof: None,
     })
 }
 

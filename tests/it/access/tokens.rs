@@ -11,6 +11,7 @@ use tonic::Code;
 
 stories!(
     a_revoked_token_counts_nowhere_from_then_on,
+    an_open_stream_ends_with_its_token,
     a_token_ends_with_its_time,
     tokens_are_kept_as_hashes,
     what_is_no_token_is_refused_in_the_same_words,
@@ -58,6 +59,37 @@ async fn a_revoked_token_counts_nowhere_from_then_on(world: World) {
     drop((here, there));
     first.stop().await;
     second.stop().await;
+}
+
+async fn an_open_stream_ends_with_its_token(world: World) {
+    let (open, _maker, _checker, _) = crate::ledger::office(&world).await;
+    let server = world.serve_guarded(door, limits()).await;
+    let token = token(&server, "auditor", &["auditor"], &[]).await;
+    let mut client = bearer(&channel(server.address).await, &token);
+    let watch = pb::WatchChangesRequest {
+        fund: "funds/f".to_owned(),
+        after: 0,
+    };
+    let mut changes = inner(client.ledger.watch_changes(watch).await);
+    assert!(changes.message().await.unwrap().is_some());
+    let kept = server.app.tokens().await.unwrap().remove(0);
+    let operator = Principal::parse("operator").unwrap();
+    server.app.revoke_token(&operator, &kept.id).await.unwrap();
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(20), async {
+        loop {
+            if let Err(status) = changes.message().await {
+                return crate::harness::refusal(&status);
+            }
+        }
+    });
+    let refusal = ended.await.expect("the stream ends");
+    assert_eq!(
+        (refusal.code, refusal.reason.as_str()),
+        (Code::Unauthenticated, "TOKEN_REVOKED")
+    );
+    drop((client, changes, _maker, _checker));
+    server.stop().await;
+    open.stop().await;
 }
 
 async fn a_token_ends_with_its_time(world: World) {
