@@ -14,6 +14,7 @@ use crate::store::Tx;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The open books of one or more funds.
+#[derive(Default)]
 pub(super) struct OpenBooks {
     funds: BTreeMap<FundId, OpenFund>,
 }
@@ -146,15 +147,19 @@ impl OpenBooks {
             .iter()
             .map(|((fund, account), (balance, entry))| (*fund, *account, *balance, *entry))
             .collect();
-        tx.store_balances(&balances).await?;
         let entries: Vec<(&FundId, &Entry)> = (self.funds.iter())
             .flat_map(|(fund, open)| open.books.made().iter().map(move |entry| (fund, entry)))
             .collect();
-        tx.insert_entries(&entries).await?;
         let changes: Vec<(&FundId, &Change)> = (self.funds.iter())
             .flat_map(|(fund, open)| open.changes.iter().map(move |change| (fund, change)))
             .collect();
-        tx.insert_changes(&changes).await
+        // Begun together: while the database takes one table's rows, the next one's are made ready.
+        let (balances, entries, changes) = tokio::join!(
+            tx.store_balances(&balances),
+            tx.insert_entries(&entries),
+            tx.insert_changes(&changes)
+        );
+        balances.and(entries).and(changes)
     }
 }
 
