@@ -25,15 +25,17 @@ pub(crate) fn last_day(field: impl Into<String>, text: &str) -> Result<Date, Vio
 /// A day, and the time where the text has one.
 fn moment(text: &str) -> Option<(Date, Option<Time>)> {
     if text.contains('T') {
-        return OffsetDateTime::parse(text, &Rfc3339)
-            .ok()
-            .zip(UtcOffset::from_hms(CHINA_HOURS, 0, 0).ok())
-            .and_then(|(time, zone)| time.checked_to_offset(zone))
-            .map(|time| (time.date(), Some(time.time())))
-            .or_else(|| {
+        let zone = UtcOffset::from_hms(CHINA_HOURS, 0, 0).ok()?;
+        let (date, time) = match OffsetDateTime::parse(text, &Rfc3339) {
+            Ok(time) => time
+                .checked_to_offset(zone)
+                .map(|time| (time.date(), time.time()))?,
+            Err(_) => {
                 let local = PrimitiveDateTime::parse(text, &Iso8601::PARSING).ok()?;
-                Some((local.date(), Some(local.time())))
-            });
+                (local.date(), local.time())
+            }
+        };
+        return Some((date, Some(time)));
     }
     let plain = text.get(..10).filter(|_| matches!(text.len(), 10 | 11 | 16))?;
     Some((Date::parse(plain, &Iso8601::DATE).ok()?, None))

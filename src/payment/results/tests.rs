@@ -365,7 +365,7 @@ fn refuses_xml_that_is_no_report() {
             with("<TxSts>", &format!("<TxSts a=\"{}\">", "x".repeat(5_000))),
             "a longer tag",
         ),
-        (with("PDNG", &"x".repeat(70_000)), "a longer text"),
+        (with("PDNG", &"x".repeat(70_000)), "a longer piece"),
         (
             with("PDNG", &format!("{}{}", "<a>".repeat(40), "</a>".repeat(40))),
             "deeper nesting",

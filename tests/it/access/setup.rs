@@ -483,6 +483,40 @@ fn text_of(
         (_, "ObservationRow", "value") => "1".into(),
         (_, "ObservationRow" | "Region" | "Indicator" | "PayeeAccount" | "Person", _) => return None,
         (_, "ListPoliciesRequest" | "ListProgrammesRequest", _) => return None,
+        (_, "GetStatementRequest", "name") | (_, "ListStatementLinesRequest", "statement") => {
+            "bankAccounts/county/statements/1".into()
+        }
+        (
+            _,
+            "GetReconciliationRequest" | "CancelReconciliationRequest" | "WatchReconciliationRequest",
+            "name",
+        ) => "reconciliations/1".into(),
+        (
+            _,
+            "GetBreakRequest"
+            | "AssignBreakRequest"
+            | "CommentBreakRequest"
+            | "ResolveBreakRequest"
+            | "ApproveResolutionRequest"
+            | "RejectResolutionRequest"
+            | "ReopenBreakRequest",
+            "name",
+        ) => "bankAccounts/county/breaks/1".into(),
+        (_, "GetPeriodRequest" | "PreparePeriodRequest" | "SignPeriodRequest", "name") => {
+            "bankAccounts/county/periods/2024-07".into()
+        }
+        (_, _, "account") => "bankAccounts/county".into(),
+        (_, _, "date") => "2024-07-31".into(),
+        (_, "ImportStatementHeader", "file_name") => "statement.csv".into(),
+        (_, "ImportStatementHeader", _) | (_, "ListBreaksRequest", "period" | "assignee") => return None,
+        (_, "HandMatch" | "Correction" | "LineExplanation", _) => return None,
+        (_, "AssignBreakRequest", "assignee") => "somebody".into(),
+        (_, "CommentBreakRequest", "comment") => "said".into(),
+        (_, "ListAuditRecordsRequest" | "ExportAuditLogRequest" | "VerifyAuditLogRequest", _) => return None,
+        (_, "RequestErasureRequest" | "EraseClaimantsRequest" | "ListErasuresRequest", "parent") => {
+            "funds/f".into()
+        }
+        (_, "RequestErasureRequest" | "EraseClaimantsRequest", "claims") => place.claim.clone(),
         (_, _, "note" | "document" | "reason" | "title" | "text" | "payer") => "said".into(),
         other => panic!("say in tests/it/access/setup.rs what {other:?} names"),
     };
