@@ -17,6 +17,7 @@ use incentive_fund::grpc::pb::disbursement_service_client::DisbursementServiceCl
 use incentive_fund::grpc::pb::formula_service_client::FormulaServiceClient;
 use incentive_fund::grpc::pb::ledger_service_client::LedgerServiceClient;
 use incentive_fund::grpc::pb::policy_service_client::PolicyServiceClient;
+use incentive_fund::grpc::pb::reconciliation_service_client::ReconciliationServiceClient;
 use incentive_fund::grpc::pb::simulation_service_client::SimulationServiceClient;
 use incentive_fund::grpc::pb::statistics_service_client::StatisticsServiceClient;
 use incentive_fund::grpc::pb::subsidy_service_client::SubsidyServiceClient;
@@ -309,6 +310,7 @@ pub struct Client {
     pub ledger: LedgerServiceClient<Identified>,
     pub disbursements: DisbursementServiceClient<Identified>,
     pub simulations: SimulationServiceClient<Identified>,
+    pub reconciliations: ReconciliationServiceClient<Identified>,
 }
 
 /// A new id for a mutation.
@@ -330,6 +332,8 @@ impl Client {
             subsidies: SubsidyServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             ledger: LedgerServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             simulations: SimulationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            reconciliations: ReconciliationServiceClient::new(service.clone())
+                .max_decoding_message_size(usize::MAX),
             disbursements: DisbursementServiceClient::new(service).max_decoding_message_size(usize::MAX),
         }
     }
