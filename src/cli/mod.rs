@@ -22,6 +22,7 @@ mod policy;
 mod runs;
 mod serve;
 mod simulate;
+mod statement;
 mod tables;
 
 use crate::config::Config;
@@ -114,6 +115,11 @@ enum Command {
         #[command(subcommand)]
         command: batch::BatchCommand,
     },
+    /// Looks at what banks say of an account: statements as camt.053, MT940, CSV or XLSX
+    Statement {
+        #[command(subcommand)]
+        command: statement::StatementCommand,
+    },
     /// Simulates: compares scenarios, sweeps, samples, seeks goals, and keeps what was found
     Simulate {
         #[command(subcommand)]
@@ -169,6 +175,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Runs { command } => runs::run(command, connect().await?).await,
         Command::Fund { command } => fund::run(*command, connect().await?).await,
         Command::Batch { command } => batch::run(command, connect().await?).await,
+        Command::Statement { command } => statement::run(command, &config),
         Command::Simulate { command } => simulate::run(*command, connect().await?).await,
     }
 }
