@@ -9,6 +9,7 @@ use crate::domain::payment::{Debtor, Debtors};
 use crate::domain::reconciliation::{Rule, Rules};
 use crate::domain::region::RegionCode;
 use crate::grpc::server::Limits;
+use crate::statement::Mapping;
 use crate::store::StoreOptions;
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,7 @@ pub struct Config {
     pub payment: Payment,
     pub reconciliation: Reconciliation,
     pub simulation: Simulation,
+    pub statement: Statement,
 }
 
 /// `[database]`
@@ -168,6 +170,58 @@ impl Reconciliation {
             lease: Duration::from_secs(self.lease_seconds),
             range: self.range_lines,
         }
+    }
+}
+
+/// `[statement]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Statement {
+    pub mappings: Vec<PathBuf>,
+}
+
+impl Statement {
+    /// The mappings for tables of banks that are configured beside those that come with the program.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with every fault of every file.
+    pub fn mappings(&self) -> Result<Vec<Mapping>, Error> {
+        let mut faults = Faults::default();
+        let mut mappings: Vec<Mapping> = Vec::with_capacity(self.mappings.len());
+        for (at, path) in self.mappings.iter().enumerate() {
+            let key = format!("statement.mappings[{at}]");
+            let text = match std::fs::read_to_string(path) {
+                Ok(text) => text,
+                Err(error) => {
+                    faults.add(|| {
+                        let found = format!("{}: {error}", path.display());
+                        Violation::new(key, found, "a file that can be read", "可读取的文件")
+                    });
+                    continue;
+                }
+            };
+            match Mapping::parse(&text) {
+                Ok(mapping) if mappings.iter().any(|other| other.code() == mapping.code()) => {
+                    faults.add(|| {
+                        let found = format!("{} again", mapping.code());
+                        Violation::new(key, found, "mappings of different codes", "映射代码不得重复")
+                    });
+                }
+                Ok(mapping) => mappings.push(mapping),
+                Err(violations) => {
+                    faults.extend(
+                        violations
+                            .into_iter()
+                            .map(|violation| violation.within(&key))
+                            .collect(),
+                    );
+                }
+            }
+        }
+        faults.finish()?;
+        Ok(mappings)
     }
 }
 
@@ -347,6 +401,9 @@ impl Config {
             ));
         }
         if let Err(Error::Invalid(faults)) = self.payment.debtors() {
+            violations.extend(faults);
+        }
+        if let Err(Error::Invalid(faults)) = self.statement.mappings() {
             violations.extend(faults);
         }
         if violations.is_empty() {
