@@ -76,6 +76,10 @@ async fn rotate(config: &Config) -> Result<(), Failure> {
             "funds/{fund}: {changed} claim(s) sealed anew / 件申请已换密钥\n"
         ));
     }
+    let changed = app.rotate_statement_keys().await?;
+    lines.push_str(&format!(
+        "statements: {changed} set(s) of lines sealed anew / 组对账单明细已换密钥\n"
+    ));
     app.store().clone().close().await;
     output::text(&lines)
 }

@@ -8,6 +8,7 @@ mod periods;
 mod posting;
 mod reading;
 pub mod records;
+mod rotation;
 mod totals;
 mod work;
 

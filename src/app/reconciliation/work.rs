@@ -78,7 +78,7 @@ impl App {
         while !*stop.borrow() {
             let worked = tokio::select! {
                 worked = self.work_once(&worker) => worked,
-                _ = stop.changed() => return,
+                _ = stop.changed() => break,
             };
             match worked {
                 Ok(Worked::Nothing) => {}
@@ -92,9 +92,19 @@ impl App {
             tokio::select! {
                 _ = tokio::time::sleep(LOOK_EVERY) => {}
                 _ = commits.changed() => tokio::time::sleep(Duration::from_millis(50)).await,
-                _ = stop.changed() => return,
+                _ = stop.changed() => break,
             }
         }
+        if let Err(failed) = self.let_go(&worker).await {
+            tracing::debug!(error = %failed, "letting go of reconciliations");
+        }
+    }
+
+    /// Ends the leases of a worker that stops, so that others need not wait for them to end.
+    async fn let_go(&self, worker: &str) -> Result<(), Error> {
+        let tx = self.store().begin_bulk().await?;
+        tx.end_leases(worker).await?;
+        tx.commit().await
     }
 
     /// Takes the oldest job that nobody works on, and does it to its end.

@@ -60,6 +60,15 @@ impl Tx {
         .map(drop)
     }
 
+    /// Forgets the hashes of payees that another key made: the next reconciliation makes them anew.
+    pub async fn forget_payee_hashes(&self, key: &str) -> Result<u64, Error> {
+        let key = literal(key);
+        self.execute(&format!(
+            "UPDATE payment SET payee_hash = '', payee_hash_key = '' WHERE payee_hash_key NOT IN ('', {key})"
+        ))
+        .await
+    }
+
     /// Finds lines that nothing explains.
     pub async fn find_unknown(&self, span: &Span<'_>) -> Result<(), Error> {
         let (job, account) = (span.job, literal(span.account.as_str()));

@@ -197,6 +197,17 @@ impl Tx {
         .map(drop)
     }
 
+    /// Ends the leases that a worker has.
+    pub async fn end_leases(&self, worker: &str) -> Result<(), Error> {
+        let worker = literal(worker);
+        self.execute(&format!(
+            "UPDATE reconciliation_job SET lease_until = 0 WHERE lease_owner = {worker} \
+             AND state IN ('waiting', 'running')"
+        ))
+        .await
+        .map(drop)
+    }
+
     /// The day to which an account is reconciled; empty before the first time.
     pub async fn reconciled_to(&self, account: &AccountId) -> Result<String, Error> {
         let account = literal(account.as_str());
