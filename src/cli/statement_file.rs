@@ -24,7 +24,7 @@ pub(super) struct ImportArguments {
     account: Option<String>,
     /// What it is written in; default: told from its content
     #[arg(long, value_enum)]
-    format: Option<FormatArgument>,
+    file_format: Option<FormatArgument>,
     /// For tables: the code of a mapping, or a file with one in TOML
     #[arg(long, value_name = "CODE|FILE")]
     mapping: Option<String>,
@@ -114,7 +114,7 @@ pub(super) async fn import(
         account: arguments.account.as_deref().map(account_name).unwrap_or_default(),
         file_name: name.unwrap_or_default(),
         format: arguments
-            .format
+            .file_format
             .map_or(pb::StatementFormat::Unspecified, Into::into)
             .into(),
         mapping: mapping

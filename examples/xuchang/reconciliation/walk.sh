@@ -40,13 +40,13 @@ bank_code = "102100099996"
 TOML
 
 # Money, quota, claims, a batch: as in the README.
-quiet policy defaults --examples
 quiet fund receive $fund 86000000 --document 豫财预〔2024〕101号 --as 张三
 quiet allocate --import "$root/examples/xuchang" --formula "$root/config/formulas/xuchang-settled-resident.toml" \
     --pool 86000000 --year 2024 --fund $fund --as 张三
 draft=$("$program" runs list --format csv | sed 1d | cut -d, -f1 | tr -d '\357\273\277')
 quiet runs approve "$draft" --as 李四
 quiet runs issue "$draft" --as 王五
+quiet policy defaults --examples
 quiet fund contribute $fund 100000 --region 411002 --document 县级配套
 quiet fund assign $fund --region 411002 --programme training --amount 200000
 quiet fund assign $fund --region 411002 --programme training --payer county --amount 100000
