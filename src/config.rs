@@ -15,6 +15,7 @@ use crate::domain::reconciliation::{Rule, Rules};
 use crate::domain::region::RegionCode;
 use crate::grpc::Rate;
 use crate::grpc::server::{Door, Limits};
+use crate::statement::Mapping;
 use crate::store::{Store, StoreOptions};
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,7 @@ pub struct Config {
     pub reconciliation: Reconciliation,
     pub simulation: Simulation,
     pub audit: Audit,
+    pub statement: Statement,
 }
 
 /// `[database]`
@@ -227,6 +229,58 @@ impl Reconciliation {
             lease: Duration::from_secs(self.lease_seconds),
             range: self.range_lines,
         }
+    }
+}
+
+/// `[statement]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Statement {
+    pub mappings: Vec<PathBuf>,
+}
+
+impl Statement {
+    /// The mappings for tables of banks that are configured beside those that come with the program.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with every fault of every file.
+    pub fn mappings(&self) -> Result<Vec<Mapping>, Error> {
+        let mut faults = Faults::default();
+        let mut mappings: Vec<Mapping> = Vec::with_capacity(self.mappings.len());
+        for (at, path) in self.mappings.iter().enumerate() {
+            let key = format!("statement.mappings[{at}]");
+            let text = match std::fs::read_to_string(path) {
+                Ok(text) => text,
+                Err(error) => {
+                    faults.add(|| {
+                        let found = format!("{}: {error}", path.display());
+                        Violation::new(key, found, "a file that can be read", "可读取的文件")
+                    });
+                    continue;
+                }
+            };
+            match Mapping::parse(&text) {
+                Ok(mapping) if mappings.iter().any(|other| other.code() == mapping.code()) => {
+                    faults.add(|| {
+                        let found = format!("{} again", mapping.code());
+                        Violation::new(key, found, "mappings of different codes", "映射代码不得重复")
+                    });
+                }
+                Ok(mapping) => mappings.push(mapping),
+                Err(violations) => {
+                    faults.extend(
+                        violations
+                            .into_iter()
+                            .map(|violation| violation.within(&key))
+                            .collect(),
+                    );
+                }
+            }
+        }
+        faults.finish()?;
+        Ok(mappings)
     }
 }
 
@@ -459,6 +513,9 @@ impl Config {
                 "false: without authentication the server listens on a loopback address only",
                 "false:不验证身份时只能监听回环地址",
             ));
+        }
+        if let Err(Error::Invalid(faults)) = self.statement.mappings() {
+            violations.extend(faults);
         }
         if violations.is_empty() {
             Ok(())

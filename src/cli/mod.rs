@@ -144,7 +144,7 @@ enum Command {
         #[command(subcommand)]
         command: batch::BatchCommand,
     },
-    /// Imports and shows what banks say of accounts
+    /// Looks at what banks say of an account, as camt.053, MT940, CSV or XLSX, and imports it
     Statement {
         #[command(subcommand)]
         command: Box<statement::StatementCommand>,
@@ -232,7 +232,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Runs { command } => runs::run(command, connect().await?).await,
         Command::Fund { command } => fund::run(*command, connect().await?).await,
         Command::Batch { command } => batch::run(command, connect().await?).await,
-        Command::Statement { command } => statement::run(*command, connect().await?).await,
+        Command::Statement { command } => statement::run(*command, &config, connect).await,
         Command::Reconcile { command } => reconcile::run(*command, connect().await?).await,
         Command::Audit { command } => audit::run(command, connect().await?).await,
         Command::Simulate { command } => simulate::run(*command, connect().await?).await,

@@ -4,7 +4,9 @@ use super::client::{Client, request_id};
 use super::output::{Failure, OutputArguments};
 use super::reconcile::tables::{lines, statements};
 use super::reconcile::{account_name, part_name};
+use crate::domain::error::Error;
 use crate::grpc::pb;
+use crate::statement::Mapping;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
@@ -22,10 +24,10 @@ pub(super) struct ImportArguments {
     account: Option<String>,
     /// What it is written in; default: told from its content
     #[arg(long, value_enum)]
-    format: Option<FormatArgument>,
-    /// The mapping that a table is read with
-    #[arg(long, value_name = "NAME", default_value = "")]
-    mapping: String,
+    file_format: Option<FormatArgument>,
+    /// For tables: the code of a mapping, or a file with one in TOML
+    #[arg(long, value_name = "CODE|FILE")]
+    mapping: Option<String>,
     /// First day, where the file does not say it
     #[arg(long, value_name = "DATE", default_value = "")]
     from: String,
@@ -91,7 +93,18 @@ const AHEAD: usize = 4;
 /// Lines in one page of a list.
 const PAGE: i32 = 1_000;
 
-pub(super) async fn import(arguments: ImportArguments, mut client: Client) -> Result<(), Failure> {
+impl ImportArguments {
+    /// The mapping that was named.
+    pub(super) fn mapping(&self) -> Option<&str> {
+        self.mapping.as_deref()
+    }
+}
+
+pub(super) async fn import(
+    arguments: ImportArguments,
+    mapping: Option<Mapping>,
+    mut client: Client,
+) -> Result<(), Failure> {
     use pb::import_statement_request::Content;
     let path = &arguments.file;
     let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
@@ -101,10 +114,14 @@ pub(super) async fn import(arguments: ImportArguments, mut client: Client) -> Re
         account: arguments.account.as_deref().map(account_name).unwrap_or_default(),
         file_name: name.unwrap_or_default(),
         format: arguments
-            .format
+            .file_format
             .map_or(pb::StatementFormat::Unspecified, Into::into)
             .into(),
-        mapping: arguments.mapping,
+        mapping: mapping
+            .map(|mapping| toml::to_string(mapping.document()))
+            .transpose()
+            .map_err(Error::internal)?
+            .unwrap_or_default(),
         request_id: request_id(),
         validate_only: arguments.dry_run,
         from_date: arguments.from,

@@ -144,6 +144,11 @@ impl Faults {
         self.violations.is_empty()
     }
 
+    /// Whether further ones would only be counted.
+    pub fn is_full(&self) -> bool {
+        self.violations.len() >= self.most
+    }
+
     /// Nothing found, or everything that was.
     pub fn finish(mut self) -> Result<(), Vec<Violation>> {
         if self.violations.is_empty() {

@@ -11,6 +11,7 @@ mod finds;
 mod given;
 mod mappings;
 mod mt940;
+mod preview;
 mod table;
 
 use crate::domain::error::Violation;
@@ -21,6 +22,7 @@ pub use crate::tabular::stream::{Source, TextEncoding};
 pub use camt::NAMESPACES;
 pub use given::Given;
 pub use mappings::{SHIPPED, mapping, shipped};
+pub use preview::{LinePreview, Preview, StatementPreview};
 pub use table::{Amounts, Columns, Head, Mapping, MappingDocument, RowWords};
 
 /// Most faults reported in full.
@@ -195,5 +197,7 @@ fn format_of(head: &[u8]) -> Result<Format, Violation> {
     Ok(Format::Csv)
 }
 
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod tests;

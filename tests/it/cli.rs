@@ -8,6 +8,7 @@ mod importing;
 mod keeping;
 pub mod office;
 mod paying;
+mod previewing;
 mod refusing;
 mod reviewing;
 mod simulating;

@@ -20,6 +20,7 @@ use incentive_fund::grpc::pb::formula_service_client::FormulaServiceClient;
 use incentive_fund::grpc::pb::ledger_service_client::LedgerServiceClient;
 use incentive_fund::grpc::pb::policy_service_client::PolicyServiceClient;
 use incentive_fund::grpc::pb::privacy_service_client::PrivacyServiceClient;
+use incentive_fund::grpc::pb::reconciliation_service_client::ReconciliationServiceClient;
 use incentive_fund::grpc::pb::simulation_service_client::SimulationServiceClient;
 use incentive_fund::grpc::pb::statistics_service_client::StatisticsServiceClient;
 use incentive_fund::grpc::pb::subsidy_service_client::SubsidyServiceClient;
@@ -343,6 +344,7 @@ pub struct Client {
     pub simulations: SimulationServiceClient<Identified>,
     pub audit: AuditServiceClient<Identified>,
     pub privacy: PrivacyServiceClient<Identified>,
+    pub reconciliations: ReconciliationServiceClient<Identified>,
 }
 
 /// A new id for a mutation.
@@ -376,6 +378,8 @@ impl Client {
             privacy: PrivacyServiceClient::new(service.clone()),
             audit: AuditServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
             simulations: SimulationServiceClient::new(service.clone()).max_decoding_message_size(usize::MAX),
+            reconciliations: ReconciliationServiceClient::new(service.clone())
+                .max_decoding_message_size(usize::MAX),
             disbursements: DisbursementServiceClient::new(service).max_decoding_message_size(usize::MAX),
         }
     }

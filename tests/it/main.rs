@@ -34,5 +34,6 @@ mod report_page;
 mod scenarios;
 mod server;
 mod simulation;
+mod statements;
 mod statistics;
 mod subsidies;

@@ -3,4 +3,8 @@
 mod books;
 mod defects;
 mod jobs;
+mod office;
+mod periods;
+mod refusing;
 mod statements;
+mod story;

@@ -100,7 +100,9 @@ impl Mt940 {
                 }
                 continue;
             }
-            if self.done {
+            // A file with that many faults is another file; reading on would only count them.
+            if self.done || self.faults.is_full() {
+                self.done = true;
                 return std::mem::take(&mut self.faults).finish().map(|()| None);
             }
             match self.text.line(MAX_LINE) {

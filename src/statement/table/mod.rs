@@ -117,7 +117,9 @@ impl Table {
                 }
                 continue;
             }
-            if self.done {
+            // A file with that many faults is another file; reading on would only count them.
+            if self.done || self.faults.is_full() {
+                self.done = true;
                 return std::mem::take(&mut self.faults).finish().map(|()| None);
             }
             if self.header.is_none() {

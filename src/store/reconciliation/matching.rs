@@ -65,12 +65,13 @@ impl Span<'_> {
     }
 }
 
-/// Payments that no line is matched with, and that no open line speaks of.
+/// Payments that no line is matched with, and that no open debit speaks of.
 fn untouched(span: &Span<'_>) -> String {
     let account = literal(span.account.as_str());
     format!(
         "{} AND p.state <> 'failed' AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = p.reference) \
-         AND NOT EXISTS (SELECT 1 FROM bank_open_line w WHERE w.account = {account} AND w.reference = p.reference)",
+         AND NOT EXISTS (SELECT 1 FROM bank_open_line w JOIN bank_line v ON v.statement = w.statement AND v.line = w.line \
+         AND v.amount_fen < 0 WHERE w.account = {account} AND w.reference = p.reference)",
         of_account(span.scope, "p")
     )
 }
