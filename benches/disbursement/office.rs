@@ -26,16 +26,28 @@ pub const PROGRAMME: &str = "training";
 
 /// Says who acts.
 #[derive(Debug, Clone)]
-pub struct Identify(AsciiMetadataValue);
+pub struct Identify(&'static str, AsciiMetadataValue);
 
 impl Interceptor for Identify {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert(PRINCIPAL_KEY, self.0.clone());
+        request.metadata_mut().insert(self.0, self.1.clone());
         Ok(request)
     }
 }
 
-type Identified = InterceptedService<Channel, Identify>;
+impl Identify {
+    /// By name.
+    pub fn named(principal: &str) -> Self {
+        Self(PRINCIPAL_KEY, encode_principal(principal).parse().unwrap())
+    }
+
+    /// By a bearer token.
+    pub fn token(token: &str) -> Self {
+        Self("authorization", format!("Bearer {token}").parse().unwrap())
+    }
+}
+
+pub type Identified = InterceptedService<Channel, Identify>;
 
 /// A new id for a mutation.
 pub fn id() -> String {
@@ -46,7 +58,56 @@ pub fn id() -> String {
 pub struct Office {
     child: Child,
     url: String,
-    _directory: tempfile::TempDir,
+    database: String,
+    directory: tempfile::TempDir,
+}
+
+/// A second server over the same database, ended with this.
+pub struct Another {
+    child: Child,
+    /// Where it serves.
+    pub url: String,
+}
+
+impl Drop for Another {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts the program as a server, and waits until it serves.
+fn start(directory: &std::path::Path, database: &str, settings: &[&str], flags: &[&str]) -> (Child, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_incentive-fund"));
+    command
+        .current_dir(directory)
+        .args(["--set", &format!("database.url={database}")])
+        .args(["--set", "server.address=127.0.0.1:0"])
+        .args(["--set", "privacy.key_file=keys.toml"])
+        .args(["--set", "log.format=json"]);
+    for setting in settings {
+        command.args(["--set", setting]);
+    }
+    let mut child = command
+        .arg("serve")
+        .args(flags)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = lines
+        .by_ref()
+        .map(Result::unwrap)
+        .find_map(|line| {
+            let log: serde_json::Value = serde_json::from_str(&line).ok()?;
+            (log["message"] == "serving").then(|| log["address"].as_str().unwrap().to_owned())
+        })
+        .expect("the server says where it serves");
+    std::thread::spawn(move || lines.for_each(drop));
+    (child, format!("http://{address}"))
 }
 
 impl Drop for Office {
@@ -63,35 +124,42 @@ impl Office {
         let directory = tempfile::tempdir().unwrap();
         let keys = directory.path().join("keys.toml");
         std::fs::write(&keys, Vault::generate("bench", None).unwrap().as_bytes()).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_incentive-fund"))
-            .current_dir(directory.path())
-            .args(["--set", &format!("database.url={database}")])
-            .args(["--set", "server.address=127.0.0.1:0"])
-            .args(["--set", "privacy.key_file=keys.toml"])
-            .args(["--set", "log.format=json"])
-            .args(["serve", "--insecure"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = lines
-            .by_ref()
-            .map(Result::unwrap)
-            .find_map(|line| {
-                let log: serde_json::Value = serde_json::from_str(&line).ok()?;
-                (log["message"] == "serving").then(|| log["address"].as_str().unwrap().to_owned())
-            })
-            .expect("the server says where it serves");
-        std::thread::spawn(move || lines.for_each(drop));
+        let (child, url) = start(directory.path(), database, &[], &["--insecure"]);
         let office = Self {
             child,
-            url: format!("http://{address}"),
-            _directory: directory,
+            url,
+            database: database.to_owned(),
+            directory,
         };
         office.fill().await;
         office
+    }
+
+    /// Another server over the same database, which authenticates its callers unless told otherwise.
+    pub fn another(&self, settings: &[&str], flags: &[&str]) -> Another {
+        let (child, url) = start(self.directory.path(), &self.database, settings, flags);
+        Another { child, url }
+    }
+
+    /// A token that the program issues.
+    pub fn token(&self, subject: &str, role: &str) -> String {
+        let issued = Command::new(env!("CARGO_BIN_EXE_incentive-fund"))
+            .current_dir(self.directory.path())
+            .args(["--database", &self.database, "token", "issue", "--for", subject])
+            .args(["--role", role, "--region", REGION, "--expires", "2d"])
+            .output()
+            .unwrap();
+        assert!(
+            issued.status.success(),
+            "{}",
+            String::from_utf8_lossy(&issued.stderr)
+        );
+        String::from_utf8(issued.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Where files for servers stand.
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
     }
 
     async fn service(&self, principal: &str) -> Identified {
@@ -101,7 +169,7 @@ impl Office {
             .await
             .unwrap();
         let name = AsciiMetadataValue::try_from(encode_principal(principal)).unwrap();
-        InterceptedService::new(channel, Identify(name))
+        InterceptedService::new(channel, Identify(PRINCIPAL_KEY, name))
     }
 
     /// Somebody who works on claims.

@@ -1,9 +1,10 @@
 """Computes an allocation on a server and prints it. Nothing is imported and nothing is stored.
 
-Usage: allocate.py [HOST:PORT]
+Usage: allocate.py [HOST:PORT], with the caller's token in INCENTIVE_FUND_TOKEN where the server asks for one.
 """
 
 import importlib
+import os
 import sys
 import tempfile
 from decimal import Decimal
@@ -16,6 +17,8 @@ from grpc_tools import protoc
 
 PROTO = Path(__file__).resolve().parents[2] / "proto"
 SECONDS = 10  # the longest that a call may take
+TOKEN = os.environ.get("INCENTIVE_FUND_TOKEN")
+CALLER = [("authorization", f"Bearer {TOKEN}")] if TOKEN else []
 
 POOL = Decimal("86000000.00")
 # Invented figures (示例数据 illustrative): Xuchang publishes none by county.
@@ -132,11 +135,11 @@ def main():
         except grpc.RpcError as error:
             sys.exit(f"{address} does not answer: {error.details()}")
         stub = services.AllocationServiceStub(channel)
-        show(stub.ComputeAllocation(request(POOL), timeout=SECONDS).allocation)
+        show(stub.ComputeAllocation(request(POOL), timeout=SECONDS, metadata=CALLER).allocation)
 
         print("\nA pool with half a fen is refused:")
         try:
-            stub.ComputeAllocation(request(POOL + Decimal("0.005")), timeout=SECONDS)
+            stub.ComputeAllocation(request(POOL + Decimal("0.005")), timeout=SECONDS, metadata=CALLER)
         except grpc.RpcError as error:
             show_error(error)
 

@@ -16,6 +16,7 @@ use crate::store::Tx;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The open books of one or more funds.
+#[derive(Default)]
 pub(super) struct OpenBooks {
     funds: BTreeMap<FundId, OpenFund>,
 }
@@ -165,18 +166,22 @@ impl OpenBooks {
             .iter()
             .map(|((fund, account), (balance, entry))| (*fund, *account, *balance, *entry))
             .collect();
-        tx.store_balances(&balances).await?;
         let entries: Vec<(&FundId, &Entry)> = (self.funds.iter())
             .flat_map(|(fund, open)| open.books.made().iter().map(move |entry| (fund, entry)))
             .collect();
-        tx.insert_entries(&entries).await?;
         let changes: Vec<(&FundId, &Change)> = (self.funds.iter())
             .flat_map(|(fund, open)| open.changes.iter().map(move |change| (fund, change)))
             .collect();
-        tx.insert_changes(&changes).await?;
         let records: Vec<(&ChainName, &Vec<Chained>)> =
             records.iter().map(|(chain, chained)| (chain, chained)).collect();
-        tx.insert_audit_records(&records).await
+        // Begun together: while the database takes one table's rows, the next one's are made ready.
+        let (balances, entries, changes, records) = tokio::join!(
+            tx.store_balances(&balances),
+            tx.insert_entries(&entries),
+            tx.insert_changes(&changes),
+            tx.insert_audit_records(&records)
+        );
+        balances.and(entries).and(changes).and(records)
     }
 }
 

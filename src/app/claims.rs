@@ -19,7 +19,9 @@ use crate::domain::disbursement::{Answer, Payment};
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::money::Money;
 use crate::domain::region::RegionCode;
-use crate::domain::subsidy::{Assessment, DeedTaxLaw, DeedTaxLawDocument, Facts, ProgrammeCode, assess};
+use crate::domain::subsidy::{
+    Assessment, DeedTaxLaw, DeedTaxLawDocument, Detail, Facts, ProgrammeCode, assess,
+};
 use crate::store::Tx;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use zeroize::Zeroizing;
@@ -342,7 +344,7 @@ impl App {
             }
         };
         let facts = Facts::parse(&policy.programme, &material.facts)?;
-        let assessment = assess(&policy, &facts, &material.documents, &law)?;
+        let assessment = assess(&policy, &facts, &material.documents, &law, Detail::Derived)?;
         if assessment.amount != claim.amount {
             return Err(Error::internal(format!(
                 "{id} assessed again comes to another amount"

@@ -6,8 +6,8 @@ use super::records::PolicyFilter;
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::region::RegionCode;
 use crate::domain::subsidy::{
-    Assessment, CheckedPolicy, CheckedProgramme, DeedTaxLaw, DeedTaxLawDocument, Facts, ProgrammeCode,
-    ProgrammeDocument, assess, format_date,
+    Assessment, CheckedPolicy, CheckedProgramme, DeedTaxLaw, DeedTaxLawDocument, Detail, Facts,
+    ProgrammeCode, ProgrammeDocument, assess, format_date,
 };
 use crate::store::Tx;
 use std::collections::{BTreeMap, HashMap};
@@ -103,7 +103,10 @@ impl App {
         if path.is_empty() {
             return Err(no_region(request).into());
         }
-        self.rules.at(tx, count).await?.assess(&path, request)
+        self.rules
+            .at(tx, count)
+            .await?
+            .assess(&path, request, Detail::Derived)
     }
 }
 
@@ -174,7 +177,12 @@ impl Rules {
 
     /// Assesses a claim; `path` as for [`Rules::policy_in_force`], of the request's region. Touches no store:
     /// whoever assesses many reads the rules and the paths once.
-    pub fn assess(&self, path: &[RegionCode], request: &AssessRequest) -> Result<Assessed, Error> {
+    pub fn assess(
+        &self,
+        path: &[RegionCode],
+        request: &AssessRequest,
+        detail: Detail,
+    ) -> Result<Assessed, Error> {
         if path.is_empty() {
             return Err(no_region(request).into());
         }
@@ -206,7 +214,7 @@ impl Rules {
             (None, None) => &DeedTaxLaw::empty(),
             (None, Some(_)) => return Err(no_law()),
         };
-        let assessment = assess(policy, &facts, &request.documents, law)?;
+        let assessment = assess(policy, &facts, &request.documents, law, detail)?;
         Ok(Assessed {
             policy: Arc::clone(policy),
             facts,

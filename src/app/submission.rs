@@ -11,7 +11,7 @@ use crate::domain::money::Money;
 use crate::domain::payer::Payer;
 use crate::domain::region::RegionCode;
 use crate::domain::subsidy::programme::Once;
-use crate::domain::subsidy::{Assessment, Facts, ItemCode};
+use crate::domain::subsidy::{Assessment, Detail, Facts, ItemCode};
 
 /// Most kinds of documents of a claim.
 const MAX_DOCUMENTS: usize = 50;
@@ -39,10 +39,14 @@ pub(super) fn prepare(
         facts,
         assessment,
     } = &assessed;
+    if let Err(refused) = check_entitled(assessment) {
+        // Only a refusal needs words: why, clause by clause.
+        let worded = rules.assess(path, &assess, Detail::Derived)?;
+        return Err(check_entitled(&worded.assessment).err().unwrap_or(refused));
+    }
     let AssessRequest {
         region, documents, ..
     } = assess;
-    check_entitled(assessment)?;
     let programme = &policy.programme;
     let keys = programme
         .once
@@ -73,7 +77,7 @@ fn check(
     request: &AssessRequest,
     personal: Personal,
 ) -> Result<(Assessed, Personal), Error> {
-    let assessed = rules.assess(path, request);
+    let assessed = rules.assess(path, request, Detail::Decided);
     let mut faults = Vec::new();
     if let Err(Error::Invalid(violations)) = &assessed {
         faults.extend(violations.iter().cloned().map(discreet));

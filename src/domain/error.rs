@@ -6,7 +6,7 @@
 use std::fmt;
 
 /// The same sentence in the two languages of the product.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Bilingual {
     /// English.
     pub en: String,

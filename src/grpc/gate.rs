@@ -3,10 +3,10 @@
 use super::status::{overloaded, stopped, to_status};
 use crate::app::Mutation;
 use crate::app::audit::Asking;
-use crate::auth::no_principal;
+use crate::auth::{Authenticator, Shown, no_principal};
 use crate::domain::access::{Grants, Scope};
 use crate::domain::digest::Digest;
-use crate::domain::error::Error;
+use crate::domain::error::{Bilingual, Error};
 use crate::domain::identity::Principal;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::sync::Arc;
@@ -44,6 +44,21 @@ pub(super) struct Call {
     pub(super) scope: Scope,
     /// From where, as the transport saw it.
     pub(super) peer: Arc<str>,
+    /// What the caller showed; none where nobody is authenticated.
+    pub(super) proof: Option<Arc<Proof>>,
+}
+
+/// What a caller showed, kept for calls that go on for long.
+pub(super) struct Proof {
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) authorization: Option<Vec<u8>>,
+    pub(super) certificate: Option<Arc<[u8]>>,
+}
+
+impl std::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Proof")
+    }
 }
 
 /// A caller in this process.
@@ -55,6 +70,26 @@ impl Call {
         // No request comes past the guard.
         let call = request.extensions().get::<Self>().cloned();
         call.ok_or_else(|| to_status(Error::internal("a call that nobody let in")))
+    }
+
+    /// That the caller still is who they were, and may do what they might: in a call that goes on, since tokens
+    /// end and are revoked meanwhile.
+    pub(super) async fn still(&self) -> Result<(), Error> {
+        let Some(proof) = &self.proof else {
+            return Ok(());
+        };
+        let shown = Shown {
+            authorization: proof.authorization.as_deref(),
+            certificate: proof.certificate.as_deref(),
+        };
+        let caller = proof.authenticator.caller(shown).await?;
+        if Some(&caller.principal) == self.principal.as_ref() && caller.grants == self.grants {
+            return Ok(());
+        }
+        Err(Error::Unauthenticated {
+            reason: "ACCESS_CHANGED",
+            message: Bilingual::new("what you may do has changed: call again", "权限已变更,请重新调用"),
+        })
     }
 
     /// Who calls, where something is to be changed or given out.

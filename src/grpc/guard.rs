@@ -5,7 +5,7 @@
 
 use super::access::{Reach, Rule, rule};
 use super::connection::Peer;
-use super::gate::{Call, IN_PROCESS, PRINCIPAL_KEY};
+use super::gate::{Call, IN_PROCESS, PRINCIPAL_KEY, Proof};
 use super::status::{to_status, too_often};
 use crate::app::{App, audit};
 use crate::auth::{Authenticator, Shown, local_operator};
@@ -44,6 +44,12 @@ pub struct Rate {
     pub burst: NonZeroU32,
 }
 
+/// Services that tell nothing but whether this one works and what its API is.
+const UNGUARDED: [&str; 3] = [
+    "/grpc.health.v1.Health/",
+    "/grpc.reflection.v1.ServerReflection/",
+    "/grpc.reflection.v1alpha.ServerReflection/",
+];
 /// Principals seen between two clean-ups of the limiter.
 const CLEAN_EVERY: u32 = 10_000;
 
@@ -76,7 +82,7 @@ impl Guard {
         let address = request.extensions().get::<Peer>().and_then(|peer| peer.address);
         let from: Arc<str> = address.map_or_else(|| IN_PROCESS.into(), |address| address.to_string().into());
         let path = request.uri().path();
-        if !path.starts_with("/incentivefund.") {
+        if UNGUARDED.iter().any(|service| path.starts_with(service)) {
             return Ok(());
         }
         let rule = rule(path);
@@ -94,11 +100,17 @@ impl Guard {
                     tracing::info!(path, ?from, %error, "not let in");
                     to_status(error)
                 })?;
+                let proof = Proof {
+                    authenticator: Arc::clone(authenticator),
+                    authorization: shown.authorization.map(<[u8]>::to_vec),
+                    certificate: peer.and_then(|peer| peer.certificate.clone()),
+                };
                 Call {
                     principal: Some(caller.principal),
                     grants: caller.grants,
                     scope: Scope::none(),
                     peer: from,
+                    proof: Some(Arc::new(proof)),
                 }
             }
         };
@@ -198,6 +210,7 @@ fn open(headers: &HeaderMap, peer: Arc<str>) -> Result<Call, Error> {
         grants,
         scope: Scope::none(),
         peer,
+        proof: None,
     })
 }
 

@@ -5,7 +5,7 @@ use super::convert::ledger::{
     from_verification, payer,
 };
 use super::convert::names;
-use super::gate::{Answers, Gate, scope_of};
+use super::gate::{Answers, Call, Gate, scope_of};
 use super::page::Page;
 use super::pb;
 use super::pb::ledger_service_server::LedgerService;
@@ -19,7 +19,7 @@ use crate::domain::ledger::{Account, Event};
 use crate::domain::money::Money;
 use crate::domain::payer::Payer;
 use crate::report::hledger::Journal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Request, Response, Status};
 
@@ -36,6 +36,8 @@ const AT_ONCE: u64 = 500;
 const FINDINGS: (usize, usize) = (100, 1_000);
 /// Longest wait of a watcher before it asks again: other servers may write to the same database.
 const WATCH_EVERY: Duration = Duration::from_millis(200);
+/// How often it is seen whether a watcher may still watch.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// A watcher that was woken by a commit waits this long for those that come with it.
 const GATHER: Duration = Duration::from_millis(5);
 
@@ -377,7 +379,8 @@ impl LedgerService for Ledgers {
         request: Request<pb::WatchChangesRequest>,
     ) -> Answer<Self::WatchChangesStream> {
         let permit = self.gate.enter_waiting()?;
-        let scope = scope_of(&request)?;
+        let call = Call::of(&request)?;
+        let scope = call.scope.clone();
         let message = request.into_inner();
         let fund = names::fund("fund", &message.fund).map_err(|violation| to_status(violation.into()))?;
         let newest = self.app.fund_head(&fund).await.map_err(to_status)?.changes;
@@ -393,10 +396,15 @@ impl LedgerService for Ledgers {
         let app = self.app.clone();
         Ok(self.gate.stream(permit, |sender| async move {
             let mut commits = app.store().commits();
+            let mut looked = Instant::now();
             let mut after = message.after;
             loop {
                 // What is committed from here on wakes the wait below.
                 commits.mark_unchanged();
+                if looked.elapsed() >= LOOK_AGAIN {
+                    call.still().await?;
+                    looked = Instant::now();
+                }
                 let (changes, upto) = app.changes(&scope, &fund, after, AT_ONCE).await?;
                 let more = changes.len() as u64 == AT_ONCE;
                 after = upto;

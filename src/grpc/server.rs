@@ -138,6 +138,11 @@ pub async fn serve(
         limits.max_connections,
         limits.handshake_timeout,
     );
+    // Who is believed any name could take another for each call.
+    let rate = match door.access {
+        Access::Authenticated(_) => limits.caller_rate,
+        Access::Open => None,
+    };
     let server = Server::builder()
         .timeout(limits.call_timeout)
         .max_concurrent_streams(limits.max_streams_per_connection)
@@ -145,7 +150,7 @@ pub async fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE.1))
         .http2_max_header_list_size(limits.max_metadata_bytes)
         .layer(MapResponseLayer::new(with_details))
-        .layer(Guard::new(door.access, limits.caller_rate, Some(auditor)))
+        .layer(Guard::new(door.access, rate, Some(auditor)))
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, announce);
     let shutdown_timeout = limits.shutdown_timeout;

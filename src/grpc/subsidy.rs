@@ -79,6 +79,7 @@ impl SubsidyService for Subsidies {
             let call = call.clone();
             async move {
                 let _permit = permit;
+                call.still().await?;
                 let (mutation, message): (_, pb::SubmitClaimsRequest) =
                     Gate::streamed(&asking, &call.scope, message);
                 check_count("claims", message.claims.len())?;
@@ -258,6 +259,7 @@ impl SubsidyService for Subsidies {
             let call = call.clone();
             async move {
                 let _permit = permit;
+                call.still().await?;
                 let (mutation, message): (_, pb::ChangeClaimsRequest) =
                     Gate::streamed(&asking, &call.scope, message);
                 check_count("changes", message.changes.len())?;

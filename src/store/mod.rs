@@ -205,6 +205,11 @@ impl Store {
         }
     }
 
+    /// Whether the database is a server, so that every statement is a round trip.
+    pub fn is_remote(&self) -> bool {
+        self.db.get_database_backend() != DbBackend::Sqlite
+    }
+
     /// Tells of every commit of this process, by a count.
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.commits.subscribe()

@@ -1,6 +1,7 @@
 //! The command line as people use it: the built program, its files, its exit codes and what it prints.
 
 mod allocating;
+mod authorising;
 mod claiming;
 mod configuring;
 mod importing;

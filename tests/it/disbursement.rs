@@ -35,20 +35,20 @@ stories!(
 );
 
 /// Claims of Yanling and of Yuzhou, approved; 2,000.00 each, 1,400.00 of the city and 600.00 of the county.
-struct Office {
-    server: Running,
-    maker: Client,
-    checker: Client,
+pub struct Office {
+    pub server: Running,
+    pub maker: Client,
+    pub checker: Client,
     cashier: Client,
 }
 
-const YANLING: &str = "411024";
-const YUZHOU: &str = "411081";
+pub const YANLING: &str = "411024";
+pub const YUZHOU: &str = "411081";
 /// The shipped policies are in force until then; claims are assessed by the date of the certificate.
 const LATER: &str = "2024-06-10";
 
 impl Office {
-    async fn open(world: &World, claims: &[&str]) -> Self {
+    pub async fn open(world: &World, claims: &[&str]) -> Self {
         let server = world.serve().await;
         let mut maker = server.client("经办人").await;
         let mut checker = server.client("审核人").await;
@@ -97,7 +97,7 @@ impl Office {
     }
 
     /// Hands in a claim, and approves it.
-    async fn claim(&mut self, region: &str, at: usize) -> pb::Claim {
+    pub async fn claim(&mut self, region: &str, at: usize) -> pb::Claim {
         let request = pb::SubmitClaimRequest {
             claim: Some(claim(region, at)),
             request_id: id(),
@@ -143,7 +143,7 @@ fn account(at: usize) -> String {
     format!("62220200000000{at:05}")
 }
 
-fn claim(region: &str, at: usize) -> pb::ClaimInput {
+pub fn claim(region: &str, at: usize) -> pb::ClaimInput {
     let facts = [
         ("registration", "rural"),
         ("residence_permit", "false"),
@@ -180,12 +180,12 @@ fn payee(at: usize, account: &str) -> pb::PayeeAccount {
 }
 
 /// Ten days from now, which is after today in China whatever the time.
-fn execution_date() -> String {
+pub fn execution_date() -> String {
     let day = time::OffsetDateTime::now_utc().date() + time::Duration::days(10);
     day.to_string()
 }
 
-fn request() -> pb::CreateBatchRequest {
+pub fn request() -> pb::CreateBatchRequest {
     pb::CreateBatchRequest {
         fund: "funds/f".to_owned(),
         programme: "programmes/training".to_owned(),
@@ -199,12 +199,12 @@ fn request() -> pb::CreateBatchRequest {
 type Files = BTreeMap<String, (pb::BankFileHeader, Vec<u8>)>;
 
 impl Client {
-    async fn collect(&mut self, request: pb::CreateBatchRequest) -> Result<pb::PaymentBatch, Status> {
+    pub async fn collect(&mut self, request: pb::CreateBatchRequest) -> Result<pb::PaymentBatch, Status> {
         let response = self.disbursements.create_batch(request).await?;
         Ok(response.into_inner().batch.unwrap())
     }
 
-    async fn freeze(&mut self, name: &str) -> Result<pb::PaymentBatch, Status> {
+    pub async fn freeze(&mut self, name: &str) -> Result<pb::PaymentBatch, Status> {
         let request = pb::FreezeBatchRequest {
             name: name.to_owned(),
             request_id: id(),
@@ -214,7 +214,7 @@ impl Client {
         Ok(response.into_inner().batch.unwrap())
     }
 
-    async fn release(&mut self, name: &str) -> Result<pb::PaymentBatch, Status> {
+    pub async fn release(&mut self, name: &str) -> Result<pb::PaymentBatch, Status> {
         let request = pb::ReleaseBatchRequest {
             name: name.to_owned(),
             request_id: id(),

@@ -8,6 +8,7 @@
     unreachable_pub
 )]
 
+mod access;
 mod allocations;
 mod audit;
 mod bureau;

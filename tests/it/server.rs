@@ -160,7 +160,7 @@ async fn reflection_lists_the_services(world: World) {
 }
 
 /// A call made by hand, for what a proper client would not do: the response's status and how long it took.
-async fn by_hand(
+pub async fn by_hand(
     address: SocketAddr,
     path: &str,
     headers: &[(&str, &str)],
@@ -204,7 +204,7 @@ async fn by_hand(
 }
 
 /// A message as gRPC frames it.
-fn framed(message: &impl prost::Message) -> Bytes {
+pub fn framed(message: &impl prost::Message) -> Bytes {
     let content = message.encode_to_vec();
     let mut frame = vec![0];
     frame.extend(u32::try_from(content.len()).unwrap().to_be_bytes());

@@ -4,7 +4,7 @@
 use crate::harness::{Client, Running, World, id, part_of, refused, region, regions_of, stories};
 use incentive_fund::domain::money::Money;
 use incentive_fund::domain::subsidy::{
-    CheckedPolicy, CheckedProgramme, DeedTaxLaw, DeedTaxLawDocument, Facts, PolicyDocument,
+    CheckedPolicy, CheckedProgramme, DeedTaxLaw, DeedTaxLawDocument, Detail, Facts, PolicyDocument,
     ProgrammeDocument, assess,
 };
 use incentive_fund::grpc::pb;
@@ -84,7 +84,24 @@ fn worked_claims_come_out_as_derived_by_hand() {
         texts.extend(claim.facts.clone());
         let facts = Facts::parse(&policy.programme, &texts)
             .unwrap_or_else(|violations| panic!("{}: {violations:?}", claim.name));
-        let assessment = assess(policy, &facts, &[], &law).unwrap();
+        let assessment = assess(policy, &facts, &[], &law, Detail::Derived).unwrap();
+        let decided = assess(policy, &facts, &[], &law, Detail::Decided).unwrap();
+        assert_eq!(
+            (
+                assessment.amount,
+                assessment.city,
+                assessment.county,
+                &assessment.exact
+            ),
+            (decided.amount, decided.city, decided.county, &decided.exact),
+            "{}: with and without words",
+            claim.name
+        );
+        assert!(
+            assessment.failed_clauses().eq(decided.failed_clauses()),
+            "{}",
+            claim.name
+        );
         let found = (
             assessment.failed_clauses().map(str::to_owned).collect::<Vec<_>>(),
             assessment.amount.to_string(),

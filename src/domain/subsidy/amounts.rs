@@ -1,6 +1,6 @@
 //! Benefits and caps of one claim, exact, with their derivation.
 
-use super::assessment::{BenefitOutcome, CapOutcome};
+use super::assessment::{BenefitOutcome, CapOutcome, Detail};
 use super::band::Rate;
 use super::benefit::{Basis, Benefit, Cap, CapKind, Rates};
 use super::facts::Facts;
@@ -17,6 +17,8 @@ pub(super) struct Work<'c> {
     pub(super) facts: &'c Facts,
     /// The deed tax that stands for the receipt's.
     pub(super) recognised: Option<Money>,
+    /// Whether it is said how.
+    pub(super) detail: Detail,
 }
 
 impl Work<'_> {
@@ -43,19 +45,23 @@ impl Work<'_> {
         let found = self.number(at);
         let counted = limit.map_or(found, |limit| found.min(limit));
         let Some(fact) = self.fact(at) else {
-            return (Precise::zero(), Bilingual::new("", ""));
+            return (Precise::zero(), Bilingual::default());
         };
-        let shown = fact.show(&FactValue::Number(counted));
-        let mut words = Bilingual::new(
-            format!("{} {}", fact.label.en, shown.en),
-            format!("{} {}", fact.label.zh, shown.zh),
-        );
+        let mut words = self.detail.say(|| {
+            let shown = fact.show(&FactValue::Number(counted));
+            Bilingual::new(
+                format!("{} {}", fact.label.en, shown.en),
+                format!("{} {}", fact.label.zh, shown.zh),
+            )
+        });
         if counted != found {
-            let found = fact.show(&FactValue::Number(found));
-            words
-                .en
-                .push_str(&format!(" (of {}, at most so many count)", found.en));
-            words.zh.push_str(&format!("(实际 {},超出部分不计)", found.zh));
+            self.detail.add(&mut words, || {
+                let found = fact.show(&FactValue::Number(found));
+                Bilingual::new(
+                    format!(" (of {}, at most so many count)", found.en),
+                    format!("(实际 {},超出部分不计)", found.zh),
+                )
+            });
         }
         (Precise::from(counted), words)
     }
@@ -69,21 +75,26 @@ impl Work<'_> {
         let (Some(fact), Some(value)) = (self.fact(by), self.facts.value(by)) else {
             return (None, None);
         };
-        let shown = fact.show(&value);
         match bands.iter().find(|band| band.range.contains(&value)) {
             Some(band) => (
                 Some(band.rate),
-                Some(Bilingual::new(
-                    format!("{} {}: band {}", fact.label.en, shown.en, band.words.en),
-                    format!("{} {}:适用档次“{}”", fact.label.zh, shown.zh, band.words.zh),
-                )),
+                Some(self.detail.say(|| {
+                    let shown = fact.show(&value);
+                    Bilingual::new(
+                        format!("{} {}: band {}", fact.label.en, shown.en, band.words.en),
+                        format!("{} {}:适用档次“{}”", fact.label.zh, shown.zh, band.words.zh),
+                    )
+                })),
             ),
             None => (
                 None,
-                Some(Bilingual::new(
-                    format!("{} {} is in no band: nothing", fact.label.en, shown.en),
-                    format!("{} {} 不在任何档次内:不补贴", fact.label.zh, shown.zh),
-                )),
+                Some(self.detail.say(|| {
+                    let shown = fact.show(&value);
+                    Bilingual::new(
+                        format!("{} {} is in no band: nothing", fact.label.en, shown.en),
+                        format!("{} {} 不在任何档次内:不补贴", fact.label.zh, shown.zh),
+                    )
+                })),
             ),
         }
     }
@@ -92,7 +103,9 @@ impl Work<'_> {
     pub(super) fn benefit(&self, benefit: &Benefit) -> (BenefitOutcome, Precise) {
         let mut outcome = BenefitOutcome {
             id: benefit.label.code.clone(),
-            name: Bilingual::new(benefit.label.en.clone(), benefit.label.zh.clone()),
+            name: self
+                .detail
+                .say(|| Bilingual::new(benefit.label.en.clone(), benefit.label.zh.clone())),
             clause: benefit.clause.clone(),
             applies: false,
             steps: Vec::new(),
@@ -100,7 +113,7 @@ impl Work<'_> {
             exact: "0".to_owned(),
         };
         if let Some(when) = &benefit.when {
-            let (holds, why) = when.judge(self.facts);
+            let (holds, why) = when.judge(self.facts, self.detail);
             outcome.steps.push(why);
             if !holds {
                 return (outcome, Precise::zero());
@@ -129,18 +142,20 @@ impl Work<'_> {
                 let yuan_text = yuan.normalize();
                 (
                     quantity.times(&Precise::from(yuan)),
-                    Bilingual::new(
-                        format!(
-                            "{} × {yuan_text} yuan{}",
-                            named.en,
-                            per.map(|unit| format!("/{}", unit.en)).unwrap_or_default()
-                        ),
-                        format!(
-                            "{} × {yuan_text} 元{}",
-                            named.zh,
-                            per.map(|unit| format!("/{}", unit.zh)).unwrap_or_default()
-                        ),
-                    ),
+                    self.detail.say(|| {
+                        Bilingual::new(
+                            format!(
+                                "{} × {yuan_text} yuan{}",
+                                named.en,
+                                per.map(|unit| format!("/{}", unit.en)).unwrap_or_default()
+                            ),
+                            format!(
+                                "{} × {yuan_text} 元{}",
+                                named.zh,
+                                per.map(|unit| format!("/{}", unit.zh)).unwrap_or_default()
+                            ),
+                        )
+                    }),
                 )
             }
             (Basis::Percent { fact, limit }, Rate::Percent(percent)) => {
@@ -148,28 +163,33 @@ impl Work<'_> {
                 let text = percent.normalize();
                 (
                     base.percent(&Precise::from(percent)),
-                    Bilingual::new(
-                        format!("{text} % of {}", named.en),
-                        format!("{} × {text}%", named.zh),
-                    ),
+                    self.detail.say(|| {
+                        Bilingual::new(
+                            format!("{text} % of {}", named.en),
+                            format!("{} × {text}%", named.zh),
+                        )
+                    }),
                 )
             }
             (_, Rate::Amount(yuan) | Rate::Percent(yuan)) => {
                 let text = yuan.normalize();
                 (
                     Precise::from(yuan),
-                    Bilingual::new(format!("{text} yuan"), format!("{text} 元")),
+                    self.detail
+                        .say(|| Bilingual::new(format!("{text} yuan"), format!("{text} 元"))),
                 )
             }
         };
         if let Some((times, limit)) = benefit.times {
             let (count, named) = self.quantity(times, limit);
             amount = amount.times(&count);
-            words.en.push_str(&format!(" × {}", named.en));
-            words.zh.push_str(&format!(" × {}", named.zh));
+            self.detail.add(&mut words, || {
+                Bilingual::new(format!(" × {}", named.en), format!(" × {}", named.zh))
+            });
         }
-        words.en.push_str(&format!(" = {amount} yuan"));
-        words.zh.push_str(&format!(" = {amount} 元"));
+        self.detail.add(&mut words, || {
+            Bilingual::new(format!(" = {amount} yuan"), format!(" = {amount} 元"))
+        });
         (amount, words)
     }
 
@@ -180,19 +200,25 @@ impl Work<'_> {
             let (limit, words) = self.limit(cap.kind);
             let applied = amount > limit;
             let derivation = if applied {
-                Bilingual::new(
-                    format!("{}; {amount} yuan is above it: {limit} yuan", words.en),
-                    format!("{};{amount} 元超出上限,按 {limit} 元计", words.zh),
-                )
+                self.detail.say(|| {
+                    Bilingual::new(
+                        format!("{}; {amount} yuan is above it: {limit} yuan", words.en),
+                        format!("{};{amount} 元超出上限,按 {limit} 元计", words.zh),
+                    )
+                })
             } else {
-                Bilingual::new(
-                    format!("{}; {amount} yuan is not above it", words.en),
-                    format!("{};{amount} 元未超出上限", words.zh),
-                )
+                self.detail.say(|| {
+                    Bilingual::new(
+                        format!("{}; {amount} yuan is not above it", words.en),
+                        format!("{};{amount} 元未超出上限", words.zh),
+                    )
+                })
             };
             outcomes.push(CapOutcome {
                 id: cap.label.code.clone(),
-                name: Bilingual::new(cap.label.en.clone(), cap.label.zh.clone()),
+                name: self
+                    .detail
+                    .say(|| Bilingual::new(cap.label.en.clone(), cap.label.zh.clone())),
                 clause: cap.clause.clone(),
                 limit: limit.to_string(),
                 applied,
@@ -209,27 +235,32 @@ impl Work<'_> {
                 let text = yuan.normalize();
                 (
                     Precise::from(yuan),
-                    Bilingual::new(format!("at most {text} yuan"), format!("不超过 {text} 元")),
+                    self.detail
+                        .say(|| Bilingual::new(format!("at most {text} yuan"), format!("不超过 {text} 元"))),
                 )
             }
             CapKind::PerUnit(yuan, fact) => {
                 let (quantity, named) = self.quantity(fact, None);
                 let limit = quantity.times(&Precise::from(yuan));
                 let text = yuan.normalize();
-                let words = Bilingual::new(
-                    format!("at most {} × {text} yuan = {limit} yuan", named.en),
-                    format!("不超过{} × {text} 元 = {limit} 元", named.zh),
-                );
+                let words = self.detail.say(|| {
+                    Bilingual::new(
+                        format!("at most {} × {text} yuan = {limit} yuan", named.en),
+                        format!("不超过{} × {text} 元 = {limit} 元", named.zh),
+                    )
+                });
                 (limit, words)
             }
             CapKind::Percent(percent, fact) => {
                 let (base, named) = self.quantity(fact, None);
                 let limit = base.percent(&Precise::from(percent));
                 let text = percent.normalize();
-                let words = Bilingual::new(
-                    format!("at most {text} % of {} = {limit} yuan", named.en),
-                    format!("不超过{} × {text}% = {limit} 元", named.zh),
-                );
+                let words = self.detail.say(|| {
+                    Bilingual::new(
+                        format!("at most {text} % of {} = {limit} yuan", named.en),
+                        format!("不超过{} × {text}% = {limit} 元", named.zh),
+                    )
+                });
                 (limit, words)
             }
         }

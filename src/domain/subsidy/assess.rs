@@ -1,7 +1,7 @@
 //! A claim's entitlement: clause by clause, benefit by benefit, cap by cap, rounded once, split.
 
 use super::amounts::Work;
-use super::assessment::{Assessment, ClauseOutcome, DeedTaxOutcome};
+use super::assessment::{Assessment, ClauseOutcome, DeedTaxOutcome, Detail};
 use super::facts::Facts;
 use super::format_date;
 use super::law::{DeedTaxLaw, Due};
@@ -13,6 +13,8 @@ use crate::domain::money::Money;
 use rust_decimal::prelude::ToPrimitive;
 
 /// Assesses a claim. `documents` are the kinds of documents that came with it.
+///
+/// `detail` says whether the steps are put into words; nothing else depends on it.
 ///
 /// The amount is exact until it is rounded, once, to the policy's unit; the city's part is rounded from
 /// the rounded amount, and the county bears the rest, so the parts add up.
@@ -26,6 +28,7 @@ pub fn assess(
     facts: &Facts,
     documents: &[String],
     law: &DeedTaxLaw,
+    detail: Detail,
 ) -> Result<Assessment, Vec<Violation>> {
     let programme = &policy.programme;
     if facts.programme().digest != programme.digest {
@@ -44,13 +47,14 @@ pub fn assess(
             ),
         )]);
     }
-    let deed_tax = recompute(policy, facts, law);
-    let clauses = judge(policy, facts, deed_tax.as_ref());
+    let deed_tax = recompute(policy, facts, law, detail);
+    let clauses = judge(policy, facts, deed_tax.as_ref(), detail);
     let eligible = clauses.iter().all(|clause| clause.passed);
     let work = Work {
         policy,
         facts,
         recognised: deed_tax.as_ref().map(|tax| tax.recognised),
+        detail,
     };
     let mut total = Precise::zero();
     let mut benefits = Vec::new();
@@ -80,7 +84,7 @@ pub fn assess(
         .ok_or_else(beyond)?
         .min(amount);
     let county = amount.checked_sub(city).ok_or_else(beyond)?;
-    let settlement = if eligible {
+    let settlement = if eligible && detail == Detail::Derived {
         vec![
             rounded(policy, &total, amount),
             divided(policy, &exact_city, (amount, city, county)),
@@ -153,15 +157,20 @@ fn divided(
 }
 
 /// The clauses of the policy, before them the one that every policy has, and after them that of the deed tax.
-fn judge(policy: &CheckedPolicy, facts: &Facts, deed_tax: Option<&DeedTaxOutcome>) -> Vec<ClauseOutcome> {
+fn judge(
+    policy: &CheckedPolicy,
+    facts: &Facts,
+    deed_tax: Option<&DeedTaxOutcome>,
+    detail: Detail,
+) -> Vec<ClauseOutcome> {
     let mut clauses = Vec::with_capacity(policy.eligibility.len() + 2);
-    clauses.push(in_force(policy, facts));
+    clauses.push(in_force(policy, facts, detail));
     for clause in &policy.eligibility {
-        let (passed, reason) = clause.when.judge(facts);
+        let (passed, reason) = clause.when.judge(facts, detail);
         clauses.push(ClauseOutcome {
             id: clause.id.clone(),
             clause: clause.clause.clone(),
-            text: clause.text.clone(),
+            text: detail.say(|| clause.text.clone()),
             passed,
             reason,
         });
@@ -172,15 +181,19 @@ fn judge(policy: &CheckedPolicy, facts: &Facts, deed_tax: Option<&DeedTaxOutcome
             id: DEED_TAX.to_owned(),
             clause: String::new(),
             text: if refuses {
-                Bilingual::new(
-                    "The receipt agrees with the deed tax that the law asks for",
-                    "完税凭证税额与依法重算的契税一致",
-                )
+                detail.say(|| {
+                    Bilingual::new(
+                        "The receipt agrees with the deed tax that the law asks for",
+                        "完税凭证税额与依法重算的契税一致",
+                    )
+                })
             } else {
-                Bilingual::new(
-                    "The law has a rate for such a home; the lower of receipt and law is subsidised",
-                    "法定税率可适用;以完税凭证与依法重算税额中的较低者为准",
-                )
+                detail.say(|| {
+                    Bilingual::new(
+                        "The law has a rate for such a home; the lower of receipt and law is subsidised",
+                        "法定税率可适用;以完税凭证与依法重算税额中的较低者为准",
+                    )
+                })
             },
             passed: tax
                 .difference
@@ -191,7 +204,7 @@ fn judge(policy: &CheckedPolicy, facts: &Facts, deed_tax: Option<&DeedTaxOutcome
     clauses
 }
 
-fn in_force(policy: &CheckedPolicy, facts: &Facts) -> ClauseOutcome {
+fn in_force(policy: &CheckedPolicy, facts: &Facts, detail: Detail) -> ClauseOutcome {
     let programme = &policy.programme;
     let name = programme
         .facts
@@ -199,31 +212,38 @@ fn in_force(policy: &CheckedPolicy, facts: &Facts) -> ClauseOutcome {
         .map(|fact| (fact.label.en.as_str(), fact.label.zh.as_str()))
         .unwrap_or_default();
     let date = facts.decisive_date();
-    let shown = date.map(format_date).unwrap_or_default();
-    let from = format_date(policy.valid_from);
-    let (to_en, to_zh) = policy.valid_to.map_or_else(
-        || (" on".to_owned(), " 起".to_owned()),
-        |last| {
-            (
-                format!(" to {}", format_date(last)),
-                format!(" 至 {}", format_date(last)),
-            )
-        },
-    );
     ClauseOutcome {
         id: IN_FORCE.to_owned(),
         clause: String::new(),
-        text: Bilingual::new(
-            format!("The policy applies to a {} from {from}{to_en}", name.0),
-            format!("政策适用于{}在 {from}{to_zh}的申请", name.1),
-        ),
+        text: detail.say(|| {
+            let from = format_date(policy.valid_from);
+            let (to_en, to_zh) = policy.valid_to.map_or_else(
+                || (" on".to_owned(), " 起".to_owned()),
+                |last| {
+                    let last = format_date(last);
+                    (format!(" to {last}"), format!(" 至 {last}"))
+                },
+            );
+            Bilingual::new(
+                format!("The policy applies to a {} from {from}{to_en}", name.0),
+                format!("政策适用于{}在 {from}{to_zh}的申请", name.1),
+            )
+        }),
         passed: date.is_some_and(|date| policy.is_in_force(date)),
-        reason: Bilingual::new(format!("{} is {shown}", name.0), format!("{}为 {shown}", name.1)),
+        reason: detail.say(|| {
+            let shown = date.map(format_date).unwrap_or_default();
+            Bilingual::new(format!("{} is {shown}", name.0), format!("{}为 {shown}", name.1))
+        }),
     }
 }
 
 /// The deed tax by law, beside the receipt.
-fn recompute(policy: &CheckedPolicy, facts: &Facts, law: &DeedTaxLaw) -> Option<DeedTaxOutcome> {
+fn recompute(
+    policy: &CheckedPolicy,
+    facts: &Facts,
+    law: &DeedTaxLaw,
+    detail: Detail,
+) -> Option<DeedTaxOutcome> {
     let positions = policy.programme.deed_tax.as_ref()?;
     let on_difference = policy.on_tax_difference?;
     let money = |at: usize| facts.value(at).and_then(money_of);
@@ -237,7 +257,7 @@ fn recompute(policy: &CheckedPolicy, facts: &Facts, law: &DeedTaxLaw) -> Option<
     };
     let home = facts.value(positions.home)?;
     let home = policy.programme.facts.get(positions.home)?.canonical(&home);
-    let due = law.due(date, &home, area, price);
+    let due = law.due(date, &home, area, price, detail);
     let difference = due.as_ref().and_then(|due| receipt.checked_sub(due.tax));
     let recognised = due.as_ref().map_or(receipt, |due| due.tax.min(receipt));
     Some(DeedTaxOutcome {
@@ -251,7 +271,7 @@ fn recompute(policy: &CheckedPolicy, facts: &Facts, law: &DeedTaxLaw) -> Option<
         difference,
         on_difference,
         recognised,
-        derivation: compared(due.as_ref(), receipt, difference, (&home, date)),
+        derivation: detail.say(|| compared(due.as_ref(), receipt, difference, (&home, date))),
     })
 }
 

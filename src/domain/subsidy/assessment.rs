@@ -10,6 +10,35 @@ use crate::domain::money::{Money, RoundingUnit};
 use crate::domain::region::RegionCode;
 use serde::{Deserialize, Serialize};
 
+/// How much of an assessment is put into words. What is decided is the same either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Every step, for people.
+    Derived,
+    /// None: texts are empty. For a claim that is handed in, of which the amounts are kept and the words are
+    /// not; they are a fifth of the work.
+    Decided,
+}
+
+impl Detail {
+    /// The words, where they are wanted.
+    pub(super) fn say(self, words: impl FnOnce() -> Bilingual) -> Bilingual {
+        match self {
+            Self::Derived => words(),
+            Self::Decided => Bilingual::default(),
+        }
+    }
+
+    /// Adds to words, where they are wanted.
+    pub(super) fn add(self, words: &mut Bilingual, more: impl FnOnce() -> Bilingual) {
+        if self == Self::Derived {
+            let more = more();
+            words.en.push_str(&more.en);
+            words.zh.push_str(&more.zh);
+        }
+    }
+}
+
 /// A clause, and whether the claim satisfies it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClauseOutcome {

@@ -1,5 +1,6 @@
 //! Conditions over facts, and the sentence that says why one holds or does not.
 
+use super::assessment::Detail;
 use super::band::Range;
 use super::checker::Checker;
 use super::document::ConditionText;
@@ -124,30 +125,32 @@ impl Condition {
     }
 
     /// Whether it holds, and why or why not, with the values found.
-    pub fn judge(&self, facts: &Facts) -> (bool, Bilingual) {
+    pub fn judge(&self, facts: &Facts, detail: Detail) -> (bool, Bilingual) {
         match self {
-            Self::Test(test) => test.judge(facts),
+            Self::Test(test) => test.judge(facts, detail),
             Self::All(parts) => {
-                let judged: Vec<(bool, Bilingual)> = parts.iter().map(|part| part.judge(facts)).collect();
+                let judged: Vec<(bool, Bilingual)> =
+                    parts.iter().map(|part| part.judge(facts, detail)).collect();
                 let holds = judged.iter().all(|(holds, _)| *holds);
                 // Of what fails, only what fails is of interest.
                 let shown = judged
                     .into_iter()
                     .filter(|(part, _)| *part == holds)
                     .map(|(_, why)| why);
-                (holds, join(shown, "; ", ";"))
+                (holds, detail.say(|| join(shown, "; ", ";")))
             }
             Self::Any(parts) => {
-                let judged: Vec<(bool, Bilingual)> = parts.iter().map(|part| part.judge(facts)).collect();
+                let judged: Vec<(bool, Bilingual)> =
+                    parts.iter().map(|part| part.judge(facts, detail)).collect();
                 let holds = judged.iter().any(|(holds, _)| *holds);
                 let shown = judged
                     .into_iter()
                     .filter(|(part, _)| *part == holds)
                     .map(|(_, why)| why);
                 if holds {
-                    (true, join(shown, "; ", ";"))
+                    (true, detail.say(|| join(shown, "; ", ";")))
                 } else {
-                    (false, join(shown, "; nor: ", ";亦不符合:"))
+                    (false, detail.say(|| join(shown, "; nor: ", ";亦不符合:")))
                 }
             }
         }
@@ -262,28 +265,32 @@ impl Test {
         read.into_iter().collect()
     }
 
-    fn judge(&self, facts: &Facts) -> (bool, Bilingual) {
+    fn judge(&self, facts: &Facts, detail: Detail) -> (bool, Bilingual) {
         let programme = facts.programme();
         let Some(fact) = programme.facts.get(self.fact) else {
-            return (false, Bilingual::new("", ""));
+            return (false, Bilingual::default());
         };
         let (name_en, name_zh) = (&fact.label.en, &fact.label.zh);
         let Some(value) = facts.value(self.fact) else {
             return (
                 false,
-                Bilingual::new(
-                    format!("{name_en} is not stated; demanded: {}", self.demand.en),
-                    format!("未填写{name_zh};要求:{}", self.demand.zh),
-                ),
+                detail.say(|| {
+                    Bilingual::new(
+                        format!("{name_en} is not stated; demanded: {}", self.demand.en),
+                        format!("未填写{name_zh};要求:{}", self.demand.zh),
+                    )
+                }),
             );
         };
         let mut holds =
             self.range.contains(&value) && (self.one_of.is_empty() || self.one_of.contains(&value));
-        let shown = fact.show(&value);
-        let mut why = Bilingual::new(
-            format!("{name_en} is {}; demanded: {}", shown.en, self.demand.en),
-            format!("{name_zh}为{};要求:{}", shown.zh, self.demand.zh),
-        );
+        let mut why = detail.say(|| {
+            let shown = fact.show(&value);
+            Bilingual::new(
+                format!("{name_en} is {}; demanded: {}", shown.en, self.demand.en),
+                format!("{name_zh}为{};要求:{}", shown.zh, self.demand.zh),
+            )
+        });
         let beside = [
             self.not_before.map(|(other, months)| (other, true, months)),
             self.not_after.map(|other| (other, false, None)),
@@ -295,8 +302,12 @@ impl Test {
             let names = &other_fact.label;
             let (Some(FactValue::Date(limit)), FactValue::Date(day)) = (facts.value(other), value) else {
                 holds = false;
-                why.en.push_str(&format!(" ({} is not stated)", names.en));
-                why.zh.push_str(&format!("(未填写{})", names.zh));
+                detail.add(&mut why, || {
+                    Bilingual::new(
+                        format!(" ({} is not stated)", names.en),
+                        format!("(未填写{})", names.zh),
+                    )
+                });
                 continue;
             };
             holds &= if after {
@@ -304,9 +315,13 @@ impl Test {
             } else {
                 day <= limit
             };
-            let limit = other_fact.show(&FactValue::Date(limit));
-            why.en.push_str(&format!(" ({} is {})", names.en, limit.en));
-            why.zh.push_str(&format!("({}为{})", names.zh, limit.zh));
+            detail.add(&mut why, || {
+                let limit = other_fact.show(&FactValue::Date(limit));
+                Bilingual::new(
+                    format!(" ({} is {})", names.en, limit.en),
+                    format!("({}为{})", names.zh, limit.zh),
+                )
+            });
         }
         (holds, why)
     }

@@ -1,5 +1,6 @@
 //! The law's own deed-tax rates on homes, by date, home and area; and the tax they give.
 
+use super::assessment::Detail;
 use super::band::{Band, Range, Rate, check_bands};
 use super::checker::{Checker, Label};
 use super::document::{DeedTaxLawDocument, SourceText};
@@ -128,7 +129,14 @@ impl DeedTaxLaw {
 
     /// The tax on a home bought at a price without VAT, declared and paid on a day; `None` where the law
     /// here has no rate for such a home at that time.
-    pub fn due(&self, date: Date, home: &str, square_metres: Decimal, price: Money) -> Option<Due> {
+    pub fn due(
+        &self,
+        date: Date,
+        home: &str,
+        square_metres: Decimal,
+        price: Money,
+        detail: Detail,
+    ) -> Option<Due> {
         let rate = self.rates.iter().find(|rate| {
             rate.home.code == home && rate.valid_from <= date && rate.valid_to.is_none_or(|last| date <= last)
         })?;
@@ -139,13 +147,14 @@ impl DeedTaxLaw {
         };
         let exact = Precise::from(price).percent(&Precise::from(percent));
         let tax = exact.to_unit(RoundingUnit::Fen, Direction::HalfUp)?;
-        let (words, home) = (&band.words, &rate.home);
-        let (source, clause) = (&rate.source.document, &rate.source.clause);
-        let date = format_date(date);
         Some(Due {
             percent,
             tax,
-            derivation: Bilingual::new(
+            derivation: detail.say(|| {
+                let (words, home) = (&band.words, &rate.home);
+                let (source, clause) = (&rate.source.document, &rate.source.clause);
+                let date = format_date(date);
+                Bilingual::new(
                 format!(
                     "{}, area {}, {date}: {percent} % of the price without VAT {price} = {exact}, in whole fen {tax} yuan ({source} {clause})",
                     home.en, words.en
@@ -153,8 +162,9 @@ impl DeedTaxLaw {
                 format!(
                     "{},面积{},{date}:不含增值税价格 {price} 元 × {percent}% = {exact},计至分 {tax} 元({source}{clause})",
                     home.zh, words.zh
-                ),
-            ),
+                )
+                )
+            }),
         })
     }
 }

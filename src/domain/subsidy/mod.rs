@@ -30,7 +30,7 @@ pub mod programme;
 mod tests;
 
 pub use assess::assess;
-pub use assessment::Assessment;
+pub use assessment::{Assessment, Detail};
 pub use document::{DeedTaxLawDocument, PolicyDocument, ProgrammeDocument};
 pub use facts::Facts;
 pub use law::DeedTaxLaw;

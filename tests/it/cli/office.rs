@@ -129,18 +129,17 @@ pub struct Served {
 }
 
 impl Served {
-    /// Serves the database of an office.
+    /// Serves the database of an office, to whoever calls.
     pub fn start(office: &Office) -> Self {
+        Self::with(office, &["serve", "--insecure"])
+    }
+
+    /// Serves the database of an office, by a command of its own.
+    pub fn with(office: &Office, words: &[&str]) -> Self {
         let mut child = office
             .command()
-            .args([
-                "--set",
-                "server.address=127.0.0.1:0",
-                "--set",
-                "log.format=json",
-                "serve",
-                "--insecure",
-            ])
+            .args(["--set", "server.address=127.0.0.1:0", "--set", "log.format=json"])
+            .args(words)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
