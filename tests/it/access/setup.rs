@@ -404,6 +404,11 @@ fn text_of(
         (_, _, "page_token" | "etag" | "as_of" | "as_of_time" | "from_time" | "until_time" | "subject") => {
             return None;
         }
+        (_, "ListAuditRecordsRequest" | "VerifyAuditLogRequest" | "ExportAuditLogRequest", _) => return None,
+        (_, "RequestErasureRequest" | "EraseClaimantsRequest" | "ListErasuresRequest", "parent") => {
+            "funds/f".into()
+        }
+        (_, "RequestErasureRequest" | "EraseClaimantsRequest", "claims") => place.claim.clone(),
         (_, "ListObservationsRequest", "indicator") => return None,
         (_, "ListRegionsRequest", "parent") => return None,
         (_, "CheckObservationsRequest" | "ImportObservationsHeader", "data_set") => "dataSets/xuchang".into(),

@@ -272,6 +272,12 @@ async fn checkpoints_are_kept_and_compared_with(world: World) {
             .await,
     );
     refusal.names("checkpoints[0]");
+    // By itself the program makes one where something was recorded since the last.
+    assert_eq!(server.app.periodic_checkpoint().await.unwrap(), None);
+    clerk.submit(claim(3)).await.unwrap();
+    let third = server.app.periodic_checkpoint().await.unwrap().unwrap();
+    assert_eq!(third.number, 3);
+    assert_eq!(server.app.periodic_checkpoint().await.unwrap(), None);
     server.stop().await;
     // Another server without the key, and the public half of it.
     let mut without = world.clone();
