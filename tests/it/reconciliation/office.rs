@@ -291,7 +291,7 @@ impl Client {
         found[0].clone()
     }
 
-    pub async fn resolve(&mut self, name: &str, how: How, reason: &str) -> Result<pb::Break, Status> {
+    pub async fn resolve_break(&mut self, name: &str, how: How, reason: &str) -> Result<pb::Break, Status> {
         let request = pb::ResolveBreakRequest {
             name: name.to_owned(),
             reason: reason.to_owned(),
@@ -326,7 +326,7 @@ impl Client {
         Ok(response.into_inner().bank_break.unwrap())
     }
 
-    pub async fn history(&mut self, name: &str) -> Vec<String> {
+    pub async fn break_history(&mut self, name: &str) -> Vec<String> {
         let request = pb::GetBreakRequest {
             name: name.to_owned(),
         };

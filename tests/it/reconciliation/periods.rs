@@ -76,12 +76,12 @@ async fn a_month_is_closed_by_two_and_stays(world: World) {
     let fee = maker.break_of(of("-5.00")).await;
     assert_eq!(fee.period, closed);
     maker
-        .resolve(&fee.name, explanation(pb::ExplanationCategory::Fee), "对账单附言")
+        .resolve_break(&fee.name, explanation(pb::ExplanationCategory::Fee), "对账单附言")
         .await
         .unwrap();
     let interest = maker.break_of(of("12.34")).await;
     maker
-        .resolve(
+        .resolve_break(
             &interest.name,
             explanation(pb::ExplanationCategory::Interest),
             "对账单附言",
@@ -90,7 +90,7 @@ async fn a_month_is_closed_by_two_and_stays(world: World) {
         .unwrap();
     let unknown = maker.break_of(of("-100.00")).await;
     let carried = maker
-        .resolve(&unknown.name, How::CarryOver(true), "已向银行查询")
+        .resolve_break(&unknown.name, How::CarryOver(true), "已向银行查询")
         .await
         .unwrap();
     assert_eq!(
@@ -114,7 +114,7 @@ async fn a_month_is_closed_by_two_and_stays(world: World) {
     // What changed since it was prepared has to be prepared again.
     maker.reopen(&fee.name, "再看").await.unwrap();
     maker
-        .resolve(&fee.name, explanation(pb::ExplanationCategory::Other), "改为其他")
+        .resolve_break(&fee.name, explanation(pb::ExplanationCategory::Other), "改为其他")
         .await
         .unwrap();
     assert_eq!(refused(checker.sign(&closed).await).reason, "PERIOD_CHANGED");
@@ -148,7 +148,7 @@ async fn a_month_is_closed_by_two_and_stays(world: World) {
         "BREAK_REPLACED"
     );
     maker
-        .resolve(
+        .resolve_break(
             &correction.name,
             explanation(pb::ExplanationCategory::Fee),
             "对账单附言",
