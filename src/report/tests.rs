@@ -214,7 +214,13 @@ fn formats_have_names() {
 #[test]
 fn a_page_holds_every_cell_as_text_and_fetches_nothing() {
     let page = rendered(&sample(), Format::Html);
-    for shown in ["1,234,567.89", "魏都区", "=cmd|&#39; /C calc&#39;!A0", TOTAL_LABEL, "1,234,667.98"] {
+    for shown in [
+        "1,234,567.89",
+        "魏都区",
+        "=cmd|&#39; /C calc&#39;!A0",
+        TOTAL_LABEL,
+        "1,234,667.98",
+    ] {
         assert!(page.contains(shown), "{shown}");
     }
     for forbidden in ["<script", "<link", "<img", " src=", "href="] {
