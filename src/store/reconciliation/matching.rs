@@ -65,10 +65,9 @@ impl Span<'_> {
     }
 }
 
-/// Makes PostgreSQL join a million lines with a million payments by hash, in memory. It has no statistics of lines that
+/// Makes PostgreSQL join a million lines with a million payments at once, in memory. It has no statistics of lines that
 /// have just come in, and would look payments up one by one. The settings end with the transaction.
-const BY_SETS: &str =
-    "SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '128MB'";
+const BY_SETS: &str = "SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '256MB'";
 
 /// Payments that no line is matched with, and that no open debit speaks of.
 fn untouched(span: &Span<'_>) -> String {
@@ -138,7 +137,8 @@ impl Tx {
         let mut matched = 0;
         if !span.due.is_empty() {
             // SQLite looks into the index anyway when it inserts, and passes over what is there. PostgreSQL is slow at
-            // that: it counts first, and leaves references of several lines to be decided on.
+            // that: it counts first, leaves references of several lines to be decided on, and inserts in the
+            // order of the index.
             let (lines, already) = if self.by_sets() {
                 (
                     format!(
@@ -146,7 +146,8 @@ impl Tx {
                          MIN(l.reversal) AS reversal, MIN(l.booked) AS booked FROM bank_line l WHERE {within} \
                          AND l.reference <> '' GROUP BY l.statement, l.reference HAVING COUNT(*) = 1) AS l"
                     ),
-                    " AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = l.reference AND m.part = 0)"
+                    " AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = l.reference AND m.part = 0) \
+                     ORDER BY l.reference"
                         .to_owned(),
                 )
             } else {
