@@ -65,7 +65,7 @@ pub async fn app(url: &str, directory: &Path) -> App {
     App::new(store)
         .with_debtors(Debtors::new("debtor", vec![(Payer::County, None, debtor)]).unwrap())
         .with_reconciliation_options(ReconciliationOptions {
-            range: 250_000,
+            range: 500_000,
             ..ReconciliationOptions::default()
         })
         .with_vault(vault)

@@ -162,18 +162,19 @@ async fn matches(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(key(manager, "class"))
         .col(key(manager, "rule"))
         .col(number("job"))
-        .primary_key(&mut primary_key(["statement", "line", "reference"]))
+        // The only index over all of them: what a line is matched with by its own reference is found by that.
+        .primary_key(&mut primary_key(["reference", "part"]))
         .take();
     by_key(manager, &of_line).await?;
-    let of_payment = Index::create()
-        .name("bank_match_reference")
-        .table("bank_match")
-        .col("reference")
-        .col("part")
-        .unique()
-        .take();
-    manager.create_index(of_payment).await?;
     // Few among all.
+    let otherwise = Index::create()
+        .name("bank_match_line")
+        .table("bank_match")
+        .col("statement")
+        .col("line")
+        .and_where(Expr::col("rule").ne("reference"))
+        .take();
+    manager.create_index(otherwise).await?;
     let others = Index::create()
         .name("bank_match_other")
         .table("bank_match")

@@ -210,3 +210,42 @@ fn formats_have_names() {
     }
     assert_eq!("pdf".parse::<Format>().unwrap_err().field, "format");
 }
+
+#[test]
+fn a_page_holds_every_cell_as_text_and_fetches_nothing() {
+    let page = rendered(&sample(), Format::Html);
+    for shown in [
+        "1,234,567.89",
+        "魏都区",
+        "=cmd|&#39; /C calc&#39;!A0",
+        TOTAL_LABEL,
+        "1,234,667.98",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    for forbidden in ["<script", "<link", "<img", " src=", "href="] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
+    let mut table = sample();
+    table.title = "</title><script>".to_owned();
+    table.rows[0][1] = text("<b>");
+    let page = rendered(&table, Format::Html);
+    assert!(!page.contains("<script") && !page.contains("<b>"));
+}
+
+#[test]
+fn tables_that_belong_together_are_one_file() {
+    let mut second = sample();
+    second.rows.clear();
+    let tables = [sample(), second];
+    let page = String::from_utf8(render_all(&tables, Format::Html).unwrap()).unwrap();
+    assert_eq!(page.matches("<section>").count(), 2);
+    let value: serde_json::Value =
+        serde_json::from_slice(&render_all(&tables, Format::Json).unwrap()).unwrap();
+    assert_eq!(value["tables"][0]["totals"]["persons"], 15_545);
+    assert_eq!(value["tables"][1]["rows"], serde_json::json!([]));
+    let book: Xlsx<_> = Xlsx::new(Cursor::new(render_all(&tables, Format::Xlsx).unwrap())).unwrap();
+    // The second has the same title, and a worksheet's name is there once.
+    assert_eq!(book.sheet_names().len(), 2);
+    assert!(matches!(render_all(&tables, Format::Csv), Err(Error::Invalid(_))));
+}

@@ -267,6 +267,11 @@ impl Tx {
         self.db.query_all_raw(statement).await.map_err(failed)
     }
 
+    /// Whether the database is better at joining whole sets than at looking rows up one by one.
+    pub(super) fn by_sets(&self) -> bool {
+        self.db.get_database_backend() == DbBackend::Postgres
+    }
+
     /// `FOR UPDATE` where the database has locks on rows; SQLite's writer has the whole database.
     pub(super) fn for_update(&self) -> &'static str {
         match (&self.mode, self.db.get_database_backend()) {

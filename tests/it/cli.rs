@@ -9,6 +9,7 @@ mod keeping;
 pub mod office;
 mod paying;
 mod previewing;
+mod reconciling;
 mod refusing;
 mod reviewing;
 mod simulating;

@@ -12,7 +12,7 @@ root=$(cd "$here/../../.." && pwd)
 work=${1:-$(mktemp -d)}
 cd "$work"
 program=${INCENTIVE_FUND:-incentive-fund}
-day=$(TZ=Asia/Shanghai date +%F)
+day=$(TZ=CST-8 date +%F)
 fund=citizenization-2025
 
 run() {

@@ -140,9 +140,7 @@ fn change(reference: &str, lines: &[SeenLine], decision: &Decision) -> GroupChan
             _ => false,
         };
         if !same {
-            if line.had.is_some() {
-                change.gone.push(line.id);
-            }
+            change.gone.extend(line.had.map(|had| had.part));
             change.new.extend(link.copied());
         }
         let open = link.is_none_or(|link| !link.class.is_settled());

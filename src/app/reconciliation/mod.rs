@@ -41,7 +41,7 @@ impl Default for ReconciliationOptions {
         Self {
             rules: Rules::default(),
             lease: Duration::from_secs(60),
-            range: 100_000,
+            range: 500_000,
         }
     }
 }

@@ -177,6 +177,8 @@ arguments!(ClassArgument -> MatchClass {
     DuplicateAtBank,
     Late,
     Reversed,
+    /// No break: the bank still has time
+    InFlight,
 });
 
 arguments!(StateArgument -> BreakState {

@@ -151,8 +151,8 @@ pub(super) fn period(text: &str, mapping: &Mapping) -> Option<(Date, Date)> {
 pub(super) fn missing(mapping: &Mapping, twice: Option<String>) -> Violation {
     if let Some(heading) = twice {
         return Violation::new(
-            "header",
-            format!("{heading} twice"),
+            format!("header, column {heading}"),
+            "twice",
             "each column once: name the one that is meant in the mapping",
             "同名列只能出现一次:请在映射中写明所用的列",
         );

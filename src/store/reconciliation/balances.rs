@@ -286,7 +286,8 @@ impl Tx {
     /// Money that the bank gave back and that is not posted by the end of the day.
     pub async fn unposted_returns(&self, query: BalanceQuery<'_>) -> Result<Sum, Error> {
         let (across, parameters) = crossing(query);
-        // What the bank has moved for a payment: its lines, of a line for several payments its own share.
+        // What the bank has moved for a payment: its lines, of a line for several payments its own share. Nothing
+        // by that day is NULL, and then there is nothing to compare.
         let moved = format!(
             "(SELECT SUM(CASE WHEN (SELECT COUNT(*) FROM bank_match k WHERE k.statement = m.statement \
              AND k.line = m.line AND k.rule <> 'related') > 1 THEN -p.amount_fen ELSE l.amount_fen END) \
@@ -295,9 +296,8 @@ impl Tx {
         );
         let statement = format!(
             "{across}, undone AS (SELECT DISTINCT m.reference FROM bank_match m \
-             JOIN bank_line l ON l.statement = m.statement AND l.line = m.line \
-             JOIN bank_statement s ON s.number = l.statement \
-             WHERE s.account = {ACCOUNT} AND m.class = 'reversed' AND l.booked <= {DAY}), \
+             JOIN bank_statement s ON s.number = m.statement \
+             WHERE s.account = {ACCOUNT} AND m.class = 'reversed'), \
              each AS (SELECT p.amount_fen + {moved} - {POSTED} AS fen \
              FROM undone u JOIN payment p ON p.reference = u.reference \
              WHERE NOT EXISTS (SELECT 1 FROM refs x WHERE x.reference = u.reference)) \

@@ -19,6 +19,9 @@ const BREAK: &str = "b.account, b.number, b.reference, b.statement, b.line, b.cl
      b.version, b.since, b.period, b.assignee, b.resolution, b.resolution_reason, b.resolution_detail, b.proposed_by, b.proposed_at, \
      b.decided_by, b.decided_at, b.carried_to, b.corrects";
 
+/// What is still in flight is kept beside the breaks, and is none.
+const NO_BREAKS: &str = " AND b.class NOT IN ('in_flight', 'matched')";
+
 /// Most rows of one page.
 const MOST: u64 = 1_000_000;
 
@@ -72,6 +75,9 @@ impl Tx {
             parameters.add(text(account.as_str())),
             parameters.add(number(after))
         );
+        if filter.class.is_none() {
+            only.push_str(NO_BREAKS);
+        }
         let period = filter.period.map(|period| period.to_string());
         for (column, given) in [
             ("class", filter.class.map(Class::code)),
@@ -125,7 +131,7 @@ impl Tx {
              WHEN b.class = 'amount_differs' THEN b.found_fen - b.expected_fen ELSE b.expected_fen END";
         let statement = format!(
             "SELECT b.class, b.since, COUNT(*) AS count, CAST(SUM(ABS({stake})) AS BIGINT) AS sum_fen \
-             FROM bank_break b WHERE b.account = {account} AND b.state <> 'resolved' \
+             FROM bank_break b WHERE b.account = {account} AND b.state <> 'resolved'{NO_BREAKS} \
              GROUP BY b.class, b.since ORDER BY b.class, b.since"
         );
         let rows = self.query_by(&statement, parameters).await?;
@@ -162,8 +168,9 @@ impl Tx {
         let mut parameters = Parameters::default();
         let account = parameters.add(text(account.as_str()));
         parameters.add(text(month.to_string()));
-        let statement =
-            format!("SELECT COUNT(*) AS count FROM bank_break b WHERE b.account = {account} AND {which}");
+        let statement = format!(
+            "SELECT COUNT(*) AS count FROM bank_break b WHERE b.account = {account} AND {which}{NO_BREAKS}"
+        );
         let rows = self.query_by(&statement, parameters).await?;
         rows.first().map_or(Ok(0), |row| get_number(row, "count"))
     }

@@ -80,7 +80,8 @@ impl Tx {
              l.amount_fen, '', l.booked, 0 FROM bank_open_line o \
              JOIN bank_line l ON l.statement = o.statement AND l.line = o.line \
              WHERE o.account = {account} AND o.statement <= {through} AND l.booked <= {as_of} \
-             AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.statement = l.statement AND m.line = l.line) \
+             AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.rule <> 'reference' \
+             AND m.statement = l.statement AND m.line = l.line) \
              ON CONFLICT (job, reference, statement, line) DO NOTHING"
         ))
         .await

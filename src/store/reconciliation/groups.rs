@@ -34,8 +34,8 @@ pub struct GroupPage {
 pub struct GroupChange {
     /// The reference.
     pub reference: String,
-    /// Lines whose match goes.
-    pub gone: Vec<LineId>,
+    /// Matches that go, by their numbers among the payment's lines.
+    pub gone: Vec<u64>,
     /// Matches that are new.
     pub new: Vec<Link>,
     /// Whether each line is open after it.
@@ -139,7 +139,7 @@ impl Tx {
         findings: &[Evidence],
     ) -> Result<(), Error> {
         let job = span.job;
-        let mut gone = Block::new(["statement#", "line#", "reference"]);
+        let mut gone = Block::new(["reference", "part#"]);
         let mut new = Block::new([
             "statement#",
             "line#",
@@ -165,8 +165,8 @@ impl Tx {
         for change in changes {
             let reference = change.reference.as_str();
             references.row([text(reference)]);
-            for id in &change.gone {
-                gone.row([number(id.statement), number(id.line), text(reference)]);
+            for part in &change.gone {
+                gone.row([text(reference), number(*part)]);
             }
             for link in &change.new {
                 new.row([
@@ -202,8 +202,7 @@ impl Tx {
         }
         self.execute_with(gone, |rows| {
             format!(
-                "DELETE FROM bank_match WHERE (statement, line, reference) IN \
-                 (SELECT statement, line, reference FROM {rows} AS r)"
+                "DELETE FROM bank_match WHERE (reference, part) IN (SELECT reference, part FROM {rows} AS r)"
             )
         })
         .await?;

@@ -131,16 +131,30 @@ impl Tx {
     }
 
     async fn lines_where(&self, condition: &str) -> Result<Vec<StoredLine>, Error> {
+        // By the line's own reference there is an index over all matches, by the line over all others.
+        let own = |what: &str| {
+            format!(
+                "(SELECT {what} FROM bank_match m WHERE m.reference = l.reference AND m.rule = 'reference' \
+                 AND m.statement = l.statement AND m.line = l.line)"
+            )
+        };
+        let other = |what: &str| {
+            format!(
+                "(SELECT {what} FROM bank_match m WHERE m.rule <> 'reference' \
+                 AND m.statement = l.statement AND m.line = l.line)"
+            )
+        };
+        let (own_class, own_rule, own_count) = (own("MIN(m.class)"), own("MIN(m.rule)"), own("COUNT(*)"));
+        let (other_class, other_rule, other_count) =
+            (other("MIN(m.class)"), other("MIN(m.rule)"), other("COUNT(*)"));
         let rows = self
             .query(&format!(
                 "SELECT l.statement, l.line, l.booked, l.valued, l.amount_fen, l.reversal, l.reference, l.order_id, \
                  l.bank_reference, \
-                 COALESCE((SELECT MIN(m.class) FROM bank_match m WHERE m.statement = l.statement AND m.line = l.line), \
+                 COALESCE({own_class}, {other_class}, \
                  (SELECT MAX(k.class) FROM bank_break k WHERE k.account = s.account AND k.reference = '' \
                  AND k.statement = l.statement AND k.line = l.line), '') AS class, \
-                 COALESCE((SELECT MIN(m.rule) FROM bank_match m WHERE m.statement = l.statement AND m.line = l.line), '') \
-                 AS rule, \
-                 (SELECT COUNT(*) FROM bank_match m WHERE m.statement = l.statement AND m.line = l.line) AS payments \
+                 COALESCE({own_rule}, {other_rule}, '') AS rule, {own_count} + {other_count} AS payments \
                  FROM bank_line l JOIN bank_statement s ON s.number = l.statement AND s.state = 'ready' WHERE {condition}"
             ))
             .await?;
@@ -287,8 +301,11 @@ impl Tx {
         let LineId { statement, line } = id;
         let rows = self
             .query(&format!(
-                "SELECT reference, class, rule FROM bank_match WHERE statement = {statement} AND line = {line} \
-                 ORDER BY reference"
+                "SELECT m.reference, m.class, m.rule FROM bank_line l JOIN bank_match m ON m.reference = l.reference \
+                 AND m.statement = l.statement AND m.line = l.line AND m.rule = 'reference' \
+                 WHERE l.statement = {statement} AND l.line = {line} \
+                 UNION ALL SELECT m.reference, m.class, m.rule FROM bank_match m \
+                 WHERE m.rule <> 'reference' AND m.statement = {statement} AND m.line = {line} ORDER BY reference"
             ))
             .await?;
         rows.iter()

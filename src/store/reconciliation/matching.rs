@@ -65,6 +65,10 @@ impl Span<'_> {
     }
 }
 
+/// Makes PostgreSQL join a million lines with a million payments at once, in memory. It has no statistics of lines that
+/// have just come in, and would look payments up one by one. The settings end with the transaction.
+const BY_SETS: &str = "SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '256MB'";
+
 /// Payments that no line is matched with, and that no open debit speaks of.
 fn untouched(span: &Span<'_>) -> String {
     let account = literal(span.account.as_str());
@@ -132,17 +136,40 @@ impl Tx {
         let scope = of_account(span.scope, "p");
         let mut matched = 0;
         if !span.due.is_empty() {
+            // SQLite looks into the index anyway when it inserts, and passes over what is there. PostgreSQL is slow at
+            // that: it counts first, leaves references of several lines to be decided on, and inserts in the
+            // order of the index.
+            let (lines, already) = if self.by_sets() {
+                (
+                    format!(
+                        "(SELECT l.statement, MIN(l.line) AS line, l.reference, MIN(l.amount_fen) AS amount_fen, \
+                         MIN(l.reversal) AS reversal, MIN(l.booked) AS booked FROM bank_line l WHERE {within} \
+                         AND l.reference <> '' GROUP BY l.statement, l.reference HAVING COUNT(*) = 1) AS l"
+                    ),
+                    " AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = l.reference AND m.part = 0) \
+                     ORDER BY l.reference"
+                        .to_owned(),
+                )
+            } else {
+                (
+                    "bank_line l".to_owned(),
+                    format!(" AND {within} ON CONFLICT (reference, part) DO NOTHING"),
+                )
+            };
+            if self.by_sets() {
+                self.execute(BY_SETS).await?;
+            }
             matched = self
                 .execute_with(span.due(), |due| {
                     format!(
                         "INSERT INTO bank_match (statement, line, reference, part, class, rule, job) \
                          SELECT l.statement, l.line, l.reference, 0, \
                          CASE WHEN l.booked > d.deadline THEN 'late' ELSE 'matched' END, 'reference', {job} \
-                         FROM bank_line l JOIN payment p ON p.reference = l.reference AND p.amount_fen = - l.amount_fen \
+                         FROM {lines} JOIN payment p ON p.reference = l.reference AND p.amount_fen = - l.amount_fen \
                          JOIN payment_batch b ON b.fund = p.fund AND b.number = p.batch \
                          JOIN {due} AS d ON d.execution_date = b.execution_date \
-                         WHERE {within} AND l.amount_fen < 0 AND l.reversal = 0 AND l.booked <= {as_of} \
-                         AND p.state <> 'failed' AND {scope} ON CONFLICT (reference, part) DO NOTHING"
+                         WHERE l.amount_fen < 0 AND l.reversal = 0 AND l.booked <= {as_of} \
+                         AND p.state <> 'failed' AND {scope}{already}"
                     )
                 })
                 .await?;
@@ -152,14 +179,17 @@ impl Tx {
             self.execute(&format!(
                 "INSERT INTO bank_open_line (account, statement, line, reference) \
                  SELECT {account}, l.statement, l.line, l.reference FROM bank_line l WHERE {within} AND NOT EXISTS \
-                 (SELECT 1 FROM bank_match m WHERE m.statement = l.statement AND m.line = l.line)"
+                 (SELECT 1 FROM bank_match m WHERE m.reference = l.reference AND m.part = 0 \
+                 AND m.statement = l.statement AND m.line = l.line)"
             ))
             .await?;
         }
         if matched > 0 {
             self.find_late(
                 span,
-                &format!("m.statement = {statement} AND m.line BETWEEN {first} AND {last}"),
+                &format!(
+                    "m.class <> 'matched' AND m.statement = {statement} AND m.line BETWEEN {first} AND {last}"
+                ),
             )
             .await?;
         }
@@ -294,8 +324,11 @@ impl Tx {
             "DELETE FROM bank_open_line WHERE account = {account} AND statement = {statement} AND line = {line}"
         ))
         .await?;
-        self.find_late(span, &format!("m.statement = {statement} AND m.line = {line}"))
-            .await?;
+        self.find_late(
+            span,
+            &format!("m.class <> 'matched' AND m.statement = {statement} AND m.line = {line}"),
+        )
+        .await?;
         Ok(matched)
     }
 
@@ -325,7 +358,10 @@ impl Tx {
     /// Undoes the total of a batch by a line that brings all of it back.
     pub async fn reverse_total(&self, span: &Span<'_>, total: LineId, credit: LineId) -> Result<(), Error> {
         let (job, account) = (span.job, literal(span.account.as_str()));
-        let of_total = format!("m.statement = {} AND m.line = {}", total.statement, total.line);
+        let of_total = format!(
+            "m.rule <> 'reference' AND m.statement = {} AND m.line = {}",
+            total.statement, total.line
+        );
         let (statement, line) = (credit.statement, credit.line);
         for (action, state) in [("fail", "instructed"), ("return", "settled")] {
             self.execute(&format!(
@@ -374,7 +410,8 @@ impl Tx {
             "bank_open_line o JOIN bank_line l ON l.statement = o.statement AND l.line = o.line \
              WHERE o.account = {account} AND o.statement <= {through} AND o.reference = '' AND l.payee_hash <> '' \
              AND l.order_id = '' AND l.amount_fen < 0 AND l.reversal = 0 AND l.booked <= {as_of} \
-             AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.statement = l.statement AND m.line = l.line)"
+             AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.rule <> 'reference' \
+             AND m.statement = l.statement AND m.line = l.line)"
         );
         let any = self
             .query(&format!("SELECT 1 AS one FROM {open} LIMIT 1"))
@@ -430,15 +467,19 @@ impl Tx {
             .await?;
         if matched > 0 {
             let closed = format!(
-                "EXISTS (SELECT 1 FROM bank_match m WHERE m.statement = bank_open_line.statement \
-                 AND m.line = bank_open_line.line AND m.rule = 'account-date')"
+                "EXISTS (SELECT 1 FROM bank_match m WHERE m.rule <> 'reference' \
+                 AND m.statement = bank_open_line.statement AND m.line = bank_open_line.line \
+                 AND m.rule = 'account-date')"
             );
             self.execute(&format!(
                 "DELETE FROM bank_open_line WHERE account = {account} AND reference = '' AND {closed}"
             ))
             .await?;
-            self.find_late(span, &format!("m.rule = 'account-date' AND m.job = {job}"))
-                .await?;
+            self.find_late(
+                span,
+                &format!("m.class <> 'matched' AND m.rule = 'account-date' AND m.job = {job}"),
+            )
+            .await?;
         }
         Ok(matched)
     }
@@ -458,15 +499,22 @@ impl Tx {
         if any.is_empty() {
             return Ok(0);
         }
+        let debits = format!(
+            "(SELECT c.statement, c.line, c.amount_fen, c.bank_reference, l.statement AS debit_statement, \
+             l.line AS debit_line, l.reference AS own FROM ({open}) AS c \
+             JOIN bank_line l ON l.bank_reference = c.bank_reference AND l.amount_fen = - c.amount_fen \
+             AND (l.statement < c.statement OR (l.statement = c.statement AND l.line < c.line)) \
+             JOIN bank_statement s ON s.number = l.statement AND s.account = {account} AND s.state = 'ready') AS d"
+        );
         // One debit with one payment, and one credit, carry it.
         let rows = self
             .query(&format!(
-                "SELECT c.statement, c.line, MIN(m.reference) AS reference FROM ({open}) AS c \
-                 JOIN bank_line l ON l.bank_reference = c.bank_reference AND l.amount_fen = - c.amount_fen \
-                 AND (l.statement < c.statement OR (l.statement = c.statement AND l.line < c.line)) \
-                 JOIN bank_statement s ON s.number = l.statement AND s.account = {account} AND s.state = 'ready' \
-                 JOIN bank_match m ON m.statement = l.statement AND m.line = l.line \
+                "SELECT c.statement, c.line, MIN(c.reference) AS reference FROM \
+                 (SELECT d.*, m.reference FROM {debits} JOIN bank_match m ON m.reference = d.own \
+                 AND m.statement = d.debit_statement AND m.line = d.debit_line AND m.rule = 'reference' \
                  AND m.class IN ('matched', 'late') \
+                 UNION ALL SELECT d.*, m.reference FROM {debits} JOIN bank_match m ON m.rule <> 'reference' \
+                 AND m.statement = d.debit_statement AND m.line = d.debit_line AND m.class IN ('matched', 'late')) AS c \
                  WHERE NOT EXISTS (SELECT 1 FROM ({open}) AS x WHERE x.bank_reference = c.bank_reference \
                  AND x.amount_fen = c.amount_fen AND (x.statement <> c.statement OR x.line <> c.line)) \
                  GROUP BY c.statement, c.line HAVING COUNT(*) = 1"

@@ -190,7 +190,8 @@ impl Tx {
                  JOIN bank_statement s ON s.number = m.statement AND s.account = {account} WHERE m.class <> 'matched' \
                  UNION ALL SELECT f.class, f.statement, f.line FROM reconciliation_finding f \
                  WHERE f.job = {job} AND f.statement > 0 AND f.class <> 'matched' \
-                 AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.statement = f.statement AND m.line = f.line)) AS x \
+                 AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.class <> 'matched' \
+                 AND m.statement = f.statement AND m.line = f.line)) AS x \
                  JOIN bank_line l ON l.statement = x.statement AND l.line = x.line GROUP BY x.class"
             ))
             .await?;

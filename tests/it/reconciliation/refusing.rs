@@ -115,9 +115,12 @@ async fn what_is_not_in_order_is_refused_and_leaves_nothing(world: World) {
     maker.import_statement_as(header, good.as_bytes()).await.unwrap();
     assert_eq!(statements(&mut maker).await, 0);
     maker.import_statement(&good).await.unwrap();
-    // What overlaps with it, or leaves a gap.
-    for (what, from) in [("overlap", last), ("gap", last + Duration::days(2))] {
-        let (file, _) = camt("2", (from, last + Duration::days(9)), closing, &[]);
+    // What overlaps with it, or leaves out what moved the balance between.
+    for (what, from, opening) in [
+        ("overlap", last, closing),
+        ("gap", last + Duration::days(2), closing + 1),
+    ] {
+        let (file, _) = camt("2", (from, last + Duration::days(9)), opening, &[]);
         let refusal = refused(maker.import_statement(&file).await);
         assert_eq!(refusal.reason, "INVALID_FIELDS", "{what}: {refusal:?}");
     }

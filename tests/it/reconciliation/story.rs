@@ -231,7 +231,10 @@ async fn work(office: &mut Office, _: &World) {
         ("amount_differs", How::CarryOver(true)),
     ] {
         for found in of_class(maker, which).await {
-            maker.resolve_break(&found.name, how.clone(), "已核实").await.unwrap();
+            maker
+                .resolve_break(&found.name, how.clone(), "已核实")
+                .await
+                .unwrap();
         }
     }
     for (amount, category) in [
