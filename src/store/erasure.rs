@@ -117,7 +117,7 @@ impl Tx {
         for (table, claim, also) in [
             ("claim", "number", ", masked_name = '', masked_id = ''"),
             ("claim_objection", "claim", ""),
-            ("payment", "claim", ""),
+            ("payment", "claim", ", payee_hash = '', payee_hash_key = ''"),
         ] {
             self.execute_with(id_rows(&ids), |rows| {
                 format!(

@@ -17,7 +17,7 @@ impl Tx {
     pub async fn unhashed_payments(&self, limit: u64) -> Result<Vec<UnhashedPayment>, Error> {
         let rows = self
             .query(&format!(
-                "SELECT fund, batch, line, reference, sealed, sealing_key FROM payment WHERE payee_hash = '' \
+                "SELECT fund, batch, line, reference, sealed, sealing_key FROM payment WHERE payee_hash = '' AND sealed <> '' \
                  ORDER BY fund, batch, line LIMIT {limit}"
             ))
             .await?;
