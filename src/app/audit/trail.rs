@@ -95,9 +95,7 @@ fn fill<'a>(record: &mut Record, differences: impl Iterator<Item = Difference<'a
             );
             let mut common = collection(first);
             for (resource, was, is) in differences {
-                if collection(resource) != common {
-                    common = "";
-                }
+                common = shared(common, resource);
                 before.field(resource).field(was.map_or("", Digest::as_str));
                 after.field(resource).field(is.map_or("", Digest::as_str));
             }
@@ -113,6 +111,14 @@ fn collection(resource: &str) -> &str {
     resource
         .rsplit_once('/')
         .map_or(resource, |(collection, _)| collection)
+}
+
+/// The segments that two names begin with: `programmes` of `programmes/a/revisions` and `programmes/b/revisions/1`.
+fn shared<'a>(name: &'a str, other: &str) -> &'a str {
+    let segments = name.split('/').zip(other.split('/'));
+    let same = segments.take_while(|(one, another)| one == another);
+    let end: usize = same.map(|(segment, _)| segment.len() + 1).sum();
+    name.get(..end.saturating_sub(1)).unwrap_or_default()
 }
 
 /// Digest of a resource as it is stored: over its JSON, in which claims leave out who they are for.
@@ -142,4 +148,22 @@ pub(in crate::app) fn changes_of(changes: &[Change]) -> Option<Changes> {
         last,
         digest: digest.finish(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_their_first_segments_in_common() {
+        for (name, other, common) in [
+            ("funds/f/claims", "funds/f/claims/12", "funds/f/claims"),
+            ("programmes/a/revisions", "programmes/b/revisions/1", "programmes"),
+            ("programmes/a", "programmes/ab", "programmes"),
+            ("regions", "programmes/a", ""),
+            ("", "programmes/a", ""),
+        ] {
+            assert_eq!(shared(name, other), common, "{name} {other}");
+        }
+    }
 }

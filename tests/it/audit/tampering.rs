@@ -320,7 +320,10 @@ async fn what_was_written_anew_is_found_by_a_checkpoint_kept_elsewhere(world: Wo
     let found = places(&chief.verify_log(&[]).await);
     assert_eq!(
         found,
-        [format!("funds/f {cut} history")],
+        [
+            format!("funds/f {cut} history"),
+            format!("funds/f {last} checkpoint")
+        ],
         "lines that no record accounts for"
     );
     run(

@@ -209,7 +209,7 @@ async fn story(clerk: &mut Client, chief: &mut Client, seen: &mut Seen, n: usize
     let payments = inner(chief.disbursements.list_payments(list.clone()).await).payments;
     seen.answer(&payments);
     // The bank's answers: one by hand, the rest in a file, with people in them.
-    let mut rows = String::from("业务参考号,处理结果,失败原因,交易日期\n");
+    let mut rows = String::from("业务参考号,金额,处理结果,失败原因,交易日期\n");
     for (at, payment) in payments.iter().enumerate() {
         let payee = payment.claim.rsplit('/').next().unwrap().parse::<u64>().unwrap() - number;
         let family = n + usize::try_from(payee).unwrap();
@@ -224,9 +224,15 @@ async fn story(clerk: &mut Client, chief: &mut Client, seen: &mut Seen, n: usize
             };
             seen.answer(inner(chief.disbursements.record_payment_result(record).await));
         } else if at == 1 {
-            rows.push_str(&format!("{},失败,{reason},\n", payment.reference));
+            rows.push_str(&format!(
+                "{},{},失败,{reason},\n",
+                payment.reference, payment.amount
+            ));
         } else {
-            rows.push_str(&format!("{},成功,,20260302\n", payment.reference));
+            rows.push_str(&format!(
+                "{},{},成功,,20260302\n",
+                payment.reference, payment.amount
+            ));
         }
     }
     let results = |text: String| {
