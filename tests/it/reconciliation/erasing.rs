@@ -39,7 +39,13 @@ async fn erased_persons_leave_the_statements(world: World) {
         "{shown:?}"
     );
 
-    let number: u64 = office.payments[0].claim.rsplit('/').next().unwrap().parse().unwrap();
+    let number: u64 = office.payments[0]
+        .claim
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
     let request = pb::RequestErasureRequest {
         parent: format!("funds/{FUND}"),
         claims: vec![office.payments[0].claim.clone()],
