@@ -14,6 +14,7 @@
 
 #[path = "disbursement/cpu.rs"]
 mod cpu;
+#[allow(dead_code, reason = "shared with another benchmark")]
 #[path = "disbursement/office.rs"]
 mod office;
 

@@ -23,7 +23,6 @@ use sha2::{Digest as _, Sha256};
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::time::Duration;
-use time::macros::date;
 
 const FUND: &str = "f";
 const ACCOUNT: &str = "411000000000099999";

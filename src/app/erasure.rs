@@ -1,7 +1,7 @@
 //! Erasing the person from a claim: amounts stay, the person goes.
 //!
 //! One person asks for it, another does it. What is deleted: everything that is sealed with the claim, its
-//! objections and its payments, and the masked name and number. What stays: the claim with its state, its
+//! objections, its payments and the bank's lines about them, and the masked name and number. What stays: the claim with its state, its
 //! facts and amounts, the ledger, the history and the audit log, in which no person was named to begin with. Of a
 //! claim that was paid, the keyed hashes of household and home stay as well: the programme gives once, and without
 //! them an erased household could be subsidised again. Without the lookup key, which is not in the database, they
@@ -151,6 +151,8 @@ impl App {
             let rows: Vec<(&ClaimId, &[OnceKey])> =
                 erased.iter().map(|(id, keys)| (id, keys.as_slice())).collect();
             tx.erase_persons(&rows).await?;
+            let ids: Vec<&ClaimId> = erased.iter().map(|(id, _)| id).collect();
+            self.erase_from_statements(&tx, &ids).await?;
             let rows: Vec<&Erasure> = erased.iter().filter_map(|(id, _)| erasures.get(id)).collect();
             tx.store_erasures(&rows).await?;
             books.write(&tx).await?;

@@ -2,6 +2,7 @@
 
 mod books;
 mod defects;
+mod erasing;
 mod jobs;
 mod office;
 mod periods;

@@ -321,7 +321,12 @@ fn repeated(stored: &StoredRequest, mutation: &Mutation, method: &str) -> Result
             request_id: stored.request_id.clone(),
         });
     }
-    serde_json::from_str(&stored.response).map_err(Error::internal)
+    let reply = serde_json::from_str(&stored.response).map_err(Error::internal)?;
+    match &reply {
+        // What the caller reached then need not be what they reach now.
+        Reply::One(claim) if !mutation.scope.covers(&claim.region) => Err(no_claim(&claim.id)),
+        _ => Ok(reply),
+    }
 }
 
 async fn answered_before(tx: &Tx, mutation: &Mutation, method: &str) -> Result<Option<Reply>, Error> {

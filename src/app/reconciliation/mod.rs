@@ -1,6 +1,7 @@
 //! Reconciliation: statements come in, jobs match, people work on what is left, months are closed.
 
 mod breaks;
+mod erasing;
 mod import;
 mod jobs;
 mod matching;

@@ -37,7 +37,7 @@ fn without_words(mut assessment: Assessment) -> Assessment {
     for clause in &mut assessment.clauses {
         (clause.text, clause.reason) = (nothing(), nothing());
     }
-    for tax in &mut assessment.deed_tax {
+    if let Some(tax) = &mut assessment.deed_tax {
         tax.derivation = nothing();
     }
     for benefit in &mut assessment.benefits {

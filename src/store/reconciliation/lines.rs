@@ -1,14 +1,17 @@
 //! Lines of statements.
 
 use super::super::block::{Block, get, get_money, get_number, int, number, text};
+use super::super::claims::id_rows;
 use super::super::copy::Rows;
 use super::super::{Store, Tx};
 use super::{literal, to_code, to_line};
 use crate::app::reconciliation::records::{LineChunk, StoredLine};
 use crate::app::vault::Sealed;
+use crate::domain::claim::ClaimId;
 use crate::domain::error::Error;
 use crate::domain::reconciliation::{Class, LineId, Rule};
 use sea_orm::QueryResult;
+use std::collections::BTreeSet;
 
 impl Store {
     /// Writes lines of a statement that is being loaded; what is written stays, and nobody sees it.
@@ -177,6 +180,32 @@ impl Tx {
             })
             .await?;
         rows.iter().map(to_sealed).collect()
+    }
+
+    /// The lines that pay these claims or speak of their payments: matched, open, or not looked at yet.
+    pub async fn lines_of_claims(&self, ids: &[&ClaimId]) -> Result<Vec<LineId>, Error> {
+        const SOURCES: [&str; 3] = [
+            "JOIN bank_match l ON l.reference = p.reference",
+            "JOIN bank_open_line l ON l.reference = p.reference",
+            "JOIN bank_line l ON l.reference = p.reference \
+             JOIN bank_statement s ON s.number = l.statement AND l.line > s.examined",
+        ];
+        let mut found = BTreeSet::new();
+        for source in SOURCES {
+            let rows = self
+                .query_with(id_rows(ids), |rows| {
+                    format!(
+                        "SELECT l.statement, l.line FROM {rows} AS r \
+                         JOIN payment p ON p.fund = r.fund AND p.claim = r.number {source}"
+                    )
+                })
+                .await?;
+            for row in &rows {
+                found.insert((get_number(row, "statement")?, get_number(row, "line")?));
+            }
+        }
+        let id = |(statement, line)| LineId { statement, line };
+        Ok(found.into_iter().map(id).collect())
     }
 
     /// What another key sealed: at most `limit`, of statements after `after`.

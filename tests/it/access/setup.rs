@@ -74,6 +74,7 @@ pub struct Place {
     /// A released batch with a payment.
     pub released: String,
     pub reference: String,
+    pub amount: String,
     pub entry: u64,
 }
 
@@ -166,6 +167,7 @@ async fn place(office: &mut Office, region: &str, at: usize) -> Place {
         draft,
         released,
         reference: payments.payments[0].reference.clone(),
+        amount: payments.payments[0].amount.clone(),
         entry: entry.number,
     }
 }
@@ -303,7 +305,9 @@ pub fn sample(method: &MethodDescriptor, world: &Guarded, place: &Place) -> Vec<
         second.set_field(&rows, Value::Message(rows_of));
     } else {
         let piece = method.input().get_field_by_name("piece").unwrap();
-        let text = format!("reference,status,date\n{},settled,2024-07-01\n", place.reference);
+        // A file that can be read, of a payment that there is; whose it is said to be differs.
+        let (own, amount) = (&world.own.reference, &world.own.amount);
+        let text = format!("reference,amount,status,date\n{own},{amount},settled,20240701\n");
         second.set_field(&piece, Value::Bytes(text.into()));
     }
     vec![message, second]
@@ -412,7 +416,9 @@ fn text_of(
         (_, "ListObservationsRequest", "indicator") => return None,
         (_, "ListRegionsRequest", "parent") => return None,
         (_, "CheckObservationsRequest" | "ImportObservationsHeader", "data_set") => "dataSets/xuchang".into(),
-        (_, "GetDataSetRequest", "name") => "dataSets/xuchang".into(),
+        (_, "CheckFormulaRequest", "data_set") | (_, "GetDataSetRequest", "name") => {
+            "dataSets/xuchang".into()
+        }
         (_, "ListDataSetRevisionsRequest" | "ListObservationsRequest", "parent") => "dataSets/xuchang".into(),
         (_, "GetFormulaRequest", "name") | (_, "ListFormulaRevisionsRequest", "parent") => {
             "formulas/xuchang-settled-resident".into()
@@ -477,6 +483,7 @@ fn text_of(
         (_, _, "fund") => "funds/f".into(),
         (_, _, "region") => format!("regions/{}", place.region),
         (_, _, "programme") => "programmes/training".into(),
+        (_, "AssessClaimRequest", "documents") => "certificate".into(),
         (_, _, "execution_date") => execution_date(),
         (_, _, "max_amount") => return None,
         (_, _, "amount") => "1.00".into(),
