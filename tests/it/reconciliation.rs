@@ -3,4 +3,5 @@
 mod books;
 mod defects;
 mod jobs;
+mod killed;
 mod statements;
