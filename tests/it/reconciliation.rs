@@ -7,5 +7,6 @@ mod jobs;
 mod office;
 mod periods;
 mod refusing;
+mod killed;
 mod statements;
 mod story;

@@ -18,6 +18,7 @@ impl App {
     /// Fills in what payments of an older release lack.
     pub(super) async fn prepare(&self, tx: &Tx, job: &mut Job) -> Result<Progress, Error> {
         let vault = self.vault()?;
+        tx.take_over_outcomes(job).await?;
         let lacking = tx.unhashed_payments(PAGE).await?;
         let mut hashes = Vec::with_capacity(lacking.len());
         for (place, reference, sealed) in &lacking {

@@ -225,7 +225,7 @@ impl App {
                 if job.cancel {
                     job.state = after(&job, JobAction::GiveUp)?;
                     self.close(&tx, &mut job).await?;
-                    tx.forget_findings(number).await?;
+                    tx.keep_outcomes(number).await?;
                     tx.commit().await?;
                     return Ok(Some(job));
                 }
@@ -334,7 +334,7 @@ impl App {
                 job.failure = format!("{} / {}", said.en, said.zh);
             }
             self.close(&tx, &mut job).await?;
-            tx.forget_findings(number).await?;
+            tx.keep_outcomes(number).await?;
             tx.commit().await?;
             Ok(Some(job))
         })

@@ -230,6 +230,36 @@ impl Tx {
         self.forget_findings(number).await
     }
 
+    /// Of what a job found that does not go on, keeps what goes with matches that stay: nobody would look at these
+    /// payments again.
+    pub async fn keep_outcomes(&self, job: u64) -> Result<(), Error> {
+        self.execute(&format!(
+            "DELETE FROM reconciliation_finding WHERE job = {job} \
+             AND (reference = '' OR class NOT IN ('late', 'reversed', 'matched'))"
+        ))
+        .await
+        .map(drop)
+    }
+
+    /// Takes over what earlier jobs of the account left by [`Tx::keep_outcomes`]: of each payment the latest.
+    pub async fn take_over_outcomes(&self, job: &Job) -> Result<(), Error> {
+        let (account, number) = (literal(job.account.as_str()), job.number);
+        let earlier = format!(
+            "(SELECT j.number FROM reconciliation_job j WHERE j.account = {account} AND j.number < {number})"
+        );
+        self.execute(&format!(
+            "DELETE FROM reconciliation_finding WHERE job IN {earlier} AND EXISTS \
+             (SELECT 1 FROM reconciliation_finding g WHERE g.job IN {earlier} \
+             AND g.job > reconciliation_finding.job AND g.reference = reconciliation_finding.reference)"
+        ))
+        .await?;
+        self.execute(&format!(
+            "UPDATE reconciliation_finding SET job = {number} WHERE job IN {earlier}"
+        ))
+        .await
+        .map(drop)
+    }
+
     /// Removes what a job found and did not, or no longer, need.
     pub async fn forget_findings(&self, job: u64) -> Result<(), Error> {
         self.execute(&format!("DELETE FROM reconciliation_finding WHERE job = {job}"))

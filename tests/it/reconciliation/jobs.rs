@@ -158,12 +158,12 @@ async fn a_cancelled_job_stops_and_another_finishes(world: World) {
     };
     assert_eq!((job.number, job.state), (running, JobState::Cancelled));
     let db = database(&world.url).await;
+    reconcile(&app, AS_OF, false).await;
     assert!(
         rows(&db, "SELECT job FROM reconciliation_finding")
             .await
             .is_empty()
     );
-    reconcile(&app, AS_OF, false).await;
     check_all(&db, &told.expected, &lines).await;
 }
 
