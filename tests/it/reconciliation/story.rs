@@ -41,7 +41,7 @@ async fn every_line_is_accounted_for(world: World) {
         // Payment 8 is not there either. And what has nothing to do with payments:
         other(last, -7_00, "手续费"),
         other(last, 12_34, "利息"),
-        other(last, 86_000_000_00, "财政拨款"),
+        other(last, 100_000_000_00, "财政拨款"),
     ];
     let (file, closing) = camt("1", (first, last), OPENING, &lines);
     let maker = &mut office.maker;
@@ -77,7 +77,7 @@ async fn every_line_is_accounted_for(world: World) {
         "unknown_at_bank 12.34",
         "unknown_at_bank 1400.00",
         "unknown_at_bank 7.00",
-        "unknown_at_bank 86000000.00",
+        "unknown_at_bank 100000000.00",
     ];
     let open = maker.open_breaks().await;
     let mut counts: Vec<&str> = open.iter().map(|open| open.split(' ').next().unwrap()).collect();
@@ -240,7 +240,7 @@ async fn work(office: &mut Office, _: &World) {
     for (amount, category) in [
         ("-7.00", pb::ExplanationCategory::Fee),
         ("12.34", pb::ExplanationCategory::Interest),
-        ("86000000.00", pb::ExplanationCategory::Receipt),
+        ("100000000.00", pb::ExplanationCategory::Receipt),
     ] {
         let found = maker.break_of(|found| found.found == amount).await;
         let entry = if category == pb::ExplanationCategory::Receipt {
