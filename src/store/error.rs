@@ -1,7 +1,7 @@
 //! What the database's failures mean to the use cases.
 
 use super::options::bad_url;
-use crate::domain::error::Error;
+use crate::domain::error::{Error, Violation};
 use sea_orm::sqlx::error::ErrorKind;
 use sea_orm::{DbErr, RuntimeErr, SqlxError, SqlxSqliteError};
 
@@ -11,6 +11,13 @@ pub(super) fn failed(error: DbErr) -> Error {
     match nature(&error) {
         Nature::Conflict => Error::Conflict { detail },
         Nature::OutOfReach => Error::Unavailable { detail },
+        Nature::NotText => Violation::new(
+            "text",
+            "a character U+0000",
+            "texts without the character U+0000",
+            "不含 U+0000 字符的文本",
+        )
+        .into(),
         Nature::Defect => Error::Internal { detail },
     }
 }
@@ -45,6 +52,8 @@ pub(super) fn exists_already(error: &DbErr) -> bool {
 enum Nature {
     Conflict,
     OutOfReach,
+    /// PostgreSQL keeps no text with U+0000 in it, and compares with none.
+    NotText,
     Defect,
 }
 
@@ -108,6 +117,8 @@ fn postgres(code: &str) -> Nature {
         // query_canceled, and what a server says that has become a standby by fail-over:
         // read_only_sql_transaction, feature_not_supported (for serializable transactions)
         "57014" | "25006" | "0A000" => Nature::OutOfReach,
+        // character_not_in_repertoire
+        "22021" => Nature::NotText,
         // connection exceptions, insufficient resources, shutting down or starting, system errors
         _ if ["08", "53", "57P", "58"]
             .iter()
