@@ -524,11 +524,6 @@ fn text_of(
         (_, "HandMatch" | "Correction" | "LineExplanation", _) => return None,
         (_, "AssignBreakRequest", "assignee") => "somebody".into(),
         (_, "CommentBreakRequest", "comment") => "said".into(),
-        (_, "ListAuditRecordsRequest" | "ExportAuditLogRequest" | "VerifyAuditLogRequest", _) => return None,
-        (_, "RequestErasureRequest" | "EraseClaimantsRequest" | "ListErasuresRequest", "parent") => {
-            "funds/f".into()
-        }
-        (_, "RequestErasureRequest" | "EraseClaimantsRequest", "claims") => place.claim.clone(),
         (_, _, "note" | "document" | "reason" | "title" | "text" | "payer") => "said".into(),
         other => panic!("say in tests/it/access/setup.rs what {other:?} names"),
     };

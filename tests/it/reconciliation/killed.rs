@@ -181,8 +181,15 @@ async fn a_killed_server_goes_on_where_it_stopped(mut world: World) {
     fill(&other, lines).await;
     reconcile(&other, date!(2026 - 01 - 31), false).await;
     let db = database(&fresh.url).await;
-    assert!(kept(&db).await == killed, "another result than without being killed");
-    assert!(!rows(&db, "SELECT 1 AS one FROM bank_posting LIMIT 1").await.is_empty());
+    assert!(
+        kept(&db).await == killed,
+        "another result than without being killed"
+    );
+    assert!(
+        !rows(&db, "SELECT 1 AS one FROM bank_posting LIMIT 1")
+            .await
+            .is_empty()
+    );
 }
 
 /// Another database of the same kind, where that is only a file.
@@ -191,6 +198,7 @@ async fn fresh(world: &World, directory: &Path) -> Option<World> {
         return Some(World {
             url: format!("sqlite://{}?mode=rwc", directory.join("other.db").display()),
             vault: world.vault.clone(),
+            signing: world.signing.clone(),
         });
     }
     let (address, name) = world.url.rsplit_once('/')?;
@@ -202,5 +210,6 @@ async fn fresh(world: &World, directory: &Path) -> Option<World> {
     Some(World {
         url: format!("{address}/{other}"),
         vault: world.vault.clone(),
+        signing: world.signing.clone(),
     })
 }
