@@ -98,7 +98,8 @@ impl App {
     ///
     /// [`Error::State`] where it is over.
     pub async fn cancel_reconciliation(&self, mutation: &Mutation, number: u64) -> Result<Job, Error> {
-        self.mutate(mutation, "CancelReconciliation", |tx| async move {
+        // A worker changes the job all the time: the row's lock puts both in order, and nothing else is read.
+        self.mutate_posting(mutation, "CancelReconciliation", |tx| async move {
             let mut job = tx.lock_job(number).await?.ok_or_else(|| no_job(number))?;
             job.state = after(&job, JobAction::Cancel)?;
             job.cancel = true;
