@@ -27,7 +27,7 @@ pub fn discreet(mut violation: Violation) -> Violation {
     violation
 }
 
-/// Whether a text is neither a Chinese name nor holds a long number, however that is spaced.
+/// Whether a text is neither a Chinese name nor holds a long number, however that is spaced or lettered.
 fn is_plain(text: &str) -> bool {
     if text.len() > MAX_BYTES || !text.is_ascii() {
         return false;
@@ -36,7 +36,8 @@ fn is_plain(text: &str) -> bool {
     for byte in text.bytes() {
         match byte {
             b'0'..=b'9' => digits += 1,
-            b' ' | b'-' => {}
+            // Registration numbers of homes have letters among their digits.
+            b' ' | b'-' | b'A'..=b'Z' | b'a'..=b'z' => {}
             _ => digits = 0,
         }
         if digits > MAX_DIGITS {
@@ -81,6 +82,7 @@ mod tests {
             "41100219900101001X",
             "6222 0070 0000 0000 004",
             "139-7000-0001",
+            "411002GB099999F00000002",
             "６２２２００７００",
             &"x".repeat(81),
         ] {

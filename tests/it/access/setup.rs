@@ -521,7 +521,7 @@ fn text_of(
         (_, _, "date") => "2024-07-31".into(),
         (_, "ImportStatementHeader", "file_name") => "statement.csv".into(),
         (_, "ImportStatementHeader", _) | (_, "ListBreaksRequest", "period" | "assignee") => return None,
-        (_, "HandMatch" | "Correction" | "LineExplanation", _) => return None,
+        (_, "HandMatch" | "Correction" | "LineExplanation" | "LineName", _) => return None,
         (_, "AssignBreakRequest", "assignee") => "somebody".into(),
         (_, "CommentBreakRequest", "comment") => "said".into(),
         (_, _, "note" | "document" | "reason" | "title" | "text" | "payer") => "said".into(),
