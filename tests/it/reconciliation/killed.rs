@@ -186,7 +186,7 @@ async fn a_killed_server_goes_on_where_it_stopped(mut world: World) {
         "another result than without being killed"
     );
     assert!(
-        !rows(&db, "SELECT 1 AS one FROM bank_posting LIMIT 1")
+        !rows(&db, "SELECT CAST(1 AS BIGINT) AS one FROM bank_posting LIMIT 1")
             .await
             .is_empty()
     );
