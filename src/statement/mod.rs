@@ -119,6 +119,10 @@ impl Reader {
     /// # Errors
     ///
     /// Every fault of the file; it is read to its end first where it can be.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator of results would not end at the first error"
+    )]
     pub fn next(&mut self) -> Result<Option<Event>, Vec<Violation>> {
         if self.done {
             return Ok(None);
