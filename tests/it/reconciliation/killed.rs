@@ -181,8 +181,15 @@ async fn a_killed_server_goes_on_where_it_stopped(mut world: World) {
     fill(&other, lines).await;
     reconcile(&other, date!(2026 - 01 - 31), false).await;
     let db = database(&fresh.url).await;
-    assert!(kept(&db).await == killed, "another result than without being killed");
-    assert!(!rows(&db, "SELECT 1 AS one FROM bank_posting LIMIT 1").await.is_empty());
+    assert!(
+        kept(&db).await == killed,
+        "another result than without being killed"
+    );
+    assert!(
+        !rows(&db, "SELECT 1 AS one FROM bank_posting LIMIT 1")
+            .await
+            .is_empty()
+    );
 }
 
 /// Another database of the same kind, where that is only a file.
