@@ -68,6 +68,8 @@ impl Span<'_> {
 /// Makes PostgreSQL join a million lines with a million payments at once, in memory. It has no statistics of lines that
 /// have just come in, and would look payments up one by one. The settings end with the transaction.
 const BY_SETS: &str = "SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '256MB'";
+/// The steps behind it look up few rows, in a dry run within the same transaction.
+const BY_KEYS_AGAIN: &str = "SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL work_mem TO DEFAULT";
 
 /// Payments that no line is matched with, and that no open debit speaks of.
 fn untouched(span: &Span<'_>) -> String {
@@ -192,6 +194,9 @@ impl Tx {
                 ),
             )
             .await?;
+        }
+        if self.by_sets() {
+            self.execute(BY_KEYS_AGAIN).await?;
         }
         self.execute(&format!(
             "UPDATE bank_statement SET examined = {last} WHERE number = {statement}"
