@@ -1,6 +1,6 @@
 //! An office that has paid, seen over a real socket: payments, statements as camt.053, jobs, breaks.
 
-use crate::bureau::{FUND, give_quota, number_of, open_office, payments_of, training};
+use crate::bureau::{FUND, give_quota, open_office, payments_of, training};
 use crate::harness::{Client, Running, World, id, inner};
 use incentive_fund::grpc::pb;
 use incentive_fund::grpc::pb::import_statement_request::Content;
@@ -291,7 +291,12 @@ impl Client {
         found[0].clone()
     }
 
-    pub async fn resolve_break(&mut self, name: &str, how: How, reason: &str) -> Result<pb::Break, Status> {
+    pub async fn resolve_break_as(
+        &mut self,
+        name: &str,
+        how: How,
+        reason: &str,
+    ) -> Result<pb::Break, Status> {
         let request = pb::ResolveBreakRequest {
             name: name.to_owned(),
             reason: reason.to_owned(),
@@ -315,7 +320,7 @@ impl Client {
         Ok(response.into_inner().bank_break.unwrap())
     }
 
-    pub async fn reopen(&mut self, name: &str, reason: &str) -> Result<pb::Break, Status> {
+    pub async fn reopen_break_again(&mut self, name: &str, reason: &str) -> Result<pb::Break, Status> {
         let request = pb::ReopenBreakRequest {
             name: name.to_owned(),
             reason: reason.to_owned(),
@@ -326,7 +331,7 @@ impl Client {
         Ok(response.into_inner().bank_break.unwrap())
     }
 
-    pub async fn break_history(&mut self, name: &str) -> Vec<String> {
+    pub async fn steps_of(&mut self, name: &str) -> Vec<String> {
         let request = pb::GetBreakRequest {
             name: name.to_owned(),
         };
@@ -356,13 +361,6 @@ impl Client {
         let all = payments_of(self, &of.batch).await;
         let found = all.iter().find(|payment| payment.reference == of.reference);
         found.unwrap().state()
-    }
-
-    pub async fn claim_state(&mut self, of: &pb::Payment) -> pb::Claim {
-        let request = pb::GetClaimRequest {
-            name: format!("funds/{FUND}/claims/{}", number_of(&of.claim)),
-        };
-        inner(self.subsidies.get_claim(request).await).claim.unwrap()
     }
 }
 

@@ -76,12 +76,12 @@ async fn a_month_is_closed_by_two_and_stays(world: World) {
     let fee = maker.break_of(of("-5.00")).await;
     assert_eq!(fee.period, closed);
     maker
-        .resolve_break(&fee.name, explanation(pb::ExplanationCategory::Fee), "对账单附言")
+        .resolve_break_as(&fee.name, explanation(pb::ExplanationCategory::Fee), "对账单附言")
         .await
         .unwrap();
     let interest = maker.break_of(of("12.34")).await;
     maker
-        .resolve_break(
+        .resolve_break_as(
             &interest.name,
             explanation(pb::ExplanationCategory::Interest),
             "对账单附言",
@@ -90,7 +90,7 @@ async fn a_month_is_closed_by_two_and_stays(world: World) {
         .unwrap();
     let unknown = maker.break_of(of("-100.00")).await;
     let carried = maker
-        .resolve_break(&unknown.name, How::CarryOver(true), "已向银行查询")
+        .resolve_break_as(&unknown.name, How::CarryOver(true), "已向银行查询")
         .await
         .unwrap();
     assert_eq!(
@@ -112,9 +112,9 @@ async fn a_month_is_closed_by_two_and_stays(world: World) {
         "SIGNER_PREPARED_PERIOD"
     );
     // What changed since it was prepared has to be prepared again.
-    maker.reopen(&fee.name, "再看").await.unwrap();
+    maker.reopen_break_again(&fee.name, "再看").await.unwrap();
     maker
-        .resolve_break(&fee.name, explanation(pb::ExplanationCategory::Other), "改为其他")
+        .resolve_break_as(&fee.name, explanation(pb::ExplanationCategory::Other), "改为其他")
         .await
         .unwrap();
     assert_eq!(refused(checker.sign(&closed).await).reason, "PERIOD_CHANGED");
@@ -135,7 +135,7 @@ async fn a_month_is_closed_by_two_and_stays(world: World) {
         "PERIOD_CLOSED"
     );
     // A correction is a break of the next month, and says so.
-    let correction = maker.reopen(&fee.name, "确为手续费").await.unwrap();
+    let correction = maker.reopen_break_again(&fee.name, "确为手续费").await.unwrap();
     assert_ne!(correction.name, fee.name);
     assert_eq!(
         (correction.corrects.as_str(), correction.period.as_str()),
@@ -144,11 +144,11 @@ async fn a_month_is_closed_by_two_and_stays(world: World) {
     let old = maker.break_of(|found| found.name == fee.name).await;
     assert_eq!(old.state(), pb::BreakState::Resolved, "as it was signed");
     assert_eq!(
-        refused(maker.reopen(&fee.name, "again").await).reason,
+        refused(maker.reopen_break_again(&fee.name, "again").await).reason,
         "BREAK_REPLACED"
     );
     maker
-        .resolve_break(
+        .resolve_break_as(
             &correction.name,
             explanation(pb::ExplanationCategory::Fee),
             "对账单附言",

@@ -156,16 +156,19 @@ async fn work(office: &mut Office, _: &World) {
         lines: vec![line.line.clone().unwrap()],
         payments: vec![office.payments[0].reference.clone()],
     });
-    let refusal = refused(maker.resolve_break(&line.name, matched, "x").await);
+    let refusal = refused(maker.resolve_break_as(&line.name, matched, "x").await);
     assert_eq!(refusal.reason, "INVALID_FIELDS");
     refusal.tells("match.payments[0]", &["matched"]);
     let two = How::HandMatch(pb::HandMatch {
         lines: vec![line.line.clone().unwrap()],
         payments: vec![seventh.reference.clone(), office.payments[8].reference.clone()],
     });
-    refused(maker.resolve_break(&line.name, two, "x").await).tells("match", &["1400.00", "2800.00"]);
+    refused(maker.resolve_break_as(&line.name, two, "x").await).tells("match", &["1400.00", "2800.00"]);
     // One proposes, another approves: once, however often.
-    let proposed = maker.resolve_break(&line.name, hand, "银行回单").await.unwrap();
+    let proposed = maker
+        .resolve_break_as(&line.name, hand, "银行回单")
+        .await
+        .unwrap();
     assert_eq!(proposed.state(), pb::BreakState::Proposed);
     let alone = refused(maker.approve_as(&id(), &line.name).await);
     assert_eq!(alone.reason, "APPROVER_PROPOSED_RESOLUTION");
@@ -180,7 +183,7 @@ async fn work(office: &mut Office, _: &World) {
     );
     assert_eq!(maker.payment_state(&seventh).await, pb::PaymentState::Settled);
     assert_eq!(
-        maker.break_history(&line.name).await,
+        maker.steps_of(&line.name).await,
         [
             "经办人 found",
             "经办人 proposed",
@@ -204,7 +207,7 @@ async fn work(office: &mut Office, _: &World) {
         ..Default::default()
     });
     maker
-        .resolve_break(&missing.name, fail.clone(), "银行未受理")
+        .resolve_break_as(&missing.name, fail.clone(), "银行未受理")
         .await
         .unwrap();
     let request = pb::RejectResolutionRequest {
@@ -215,12 +218,12 @@ async fn work(office: &mut Office, _: &World) {
     };
     inner(checker.reconciliations.reject_resolution(request).await);
     maker
-        .resolve_break(&missing.name, fail, "银行书面答复未受理")
+        .resolve_break_as(&missing.name, fail, "银行书面答复未受理")
         .await
         .unwrap();
     checker.approve_as(&id(), &missing.name).await.unwrap();
     assert_eq!(maker.payment_state(&sixth).await, pb::PaymentState::Failed);
-    let posted = refused(maker.reopen(&missing.name, "x").await);
+    let posted = refused(maker.reopen_break_again(&missing.name, "x").await);
     assert_eq!(posted.reason, "CORRECTION_POSTED");
 
     // Others need nobody else.
@@ -232,7 +235,7 @@ async fn work(office: &mut Office, _: &World) {
     ] {
         for found in of_class(maker, which).await {
             maker
-                .resolve_break(&found.name, how.clone(), "已核实")
+                .resolve_break_as(&found.name, how.clone(), "已核实")
                 .await
                 .unwrap();
         }
@@ -252,20 +255,26 @@ async fn work(office: &mut Office, _: &World) {
             category: category.into(),
             entry,
         });
-        maker.resolve_break(&found.name, how, "对账单附言").await.unwrap();
+        maker
+            .resolve_break_as(&found.name, how, "对账单附言")
+            .await
+            .unwrap();
     }
     let open = maker.open_breaks().await;
     let classes: Vec<&str> = open.iter().map(|open| open.split(' ').next().unwrap()).collect();
     assert_eq!(classes, ["amount_differs", "missing_at_bank"], "{open:?}");
     // A match by hand is undone as a whole, and done again.
-    maker.reopen(&line.name, "误配").await.unwrap();
+    maker.reopen_break_again(&line.name, "误配").await.unwrap();
     let other = maker.break_of(|found| found.payment == seventh.reference).await;
     assert_eq!(other.state(), pb::BreakState::Open);
     let hand = How::HandMatch(pb::HandMatch {
         lines: vec![line.line.clone().unwrap()],
         payments: vec![seventh.reference.clone()],
     });
-    checker.resolve_break(&line.name, hand, "银行回单").await.unwrap();
+    checker
+        .resolve_break_as(&line.name, hand, "银行回单")
+        .await
+        .unwrap();
     maker.approve_as(&id(), &line.name).await.unwrap();
     let ageing = pb::GetAgeingRequest {
         account: CITY.to_owned(),
