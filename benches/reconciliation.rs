@@ -6,6 +6,7 @@
 //! lines; `run URL DIRECTORY` imports and reconciles, and prints seconds and memory.
 #![allow(
     clippy::expect_used,
+    clippy::panic,
     clippy::unwrap_used,
     clippy::print_stdout,
     missing_docs,

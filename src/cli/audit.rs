@@ -158,10 +158,7 @@ async fn verify(
     mut client: Client,
 ) -> Result<(), Failure> {
     let request = pb::VerifyAuditLogRequest {
-        checkpoints: checkpoints
-            .iter()
-            .map(|path| read(path))
-            .collect::<Result<_, _>>()?,
+        checkpoints: checkpoints.iter().map(read).collect::<Result<_, _>>()?,
         public_keys: public_key.map(read).transpose()?.unwrap_or_default(),
         max_findings,
     };

@@ -222,10 +222,9 @@ async fn balance(tx: &Tx, account: &BankAccount, reach: &Reach, on: Date) -> Res
 
 /// Lines whose entry is known are in the books: they lie between no more.
 fn unlink(items: &mut [Item], count: u64, fen: i64) -> Result<(), Error> {
-    for item in items.iter_mut().filter(|item| item.kind == ItemKind::Receipts) {
+    if let Some(item) = items.iter_mut().find(|item| item.kind == ItemKind::Receipts) {
         item.count = item.count.saturating_sub(count);
         item.amount = sum([item.amount.fen(), -fen])?;
-        return Ok(());
     }
     Ok(())
 }

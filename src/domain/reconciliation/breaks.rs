@@ -740,7 +740,8 @@ pub fn check_sums(
     let out: Option<Money> = lines
         .map(|amount| Money::ZERO.checked_sub(amount))
         .try_fold(Money::ZERO, |sum, amount| sum.checked_add(amount?));
-    let paid = payments.fold(Some(Money::ZERO), |sum, amount| sum?.checked_add(amount));
+    let mut payments = payments;
+    let paid = payments.try_fold(Money::ZERO, |sum, amount| sum.checked_add(amount));
     match (out, paid) {
         (Some(out), Some(paid)) if out == paid => Ok(()),
         (out, paid) => {

@@ -471,11 +471,9 @@ impl Tx {
             })
             .await?;
         if matched > 0 {
-            let closed = format!(
-                "EXISTS (SELECT 1 FROM bank_match m WHERE m.rule <> 'reference' \
+            let closed = "EXISTS (SELECT 1 FROM bank_match m WHERE m.rule <> 'reference' \
                  AND m.statement = bank_open_line.statement AND m.line = bank_open_line.line \
-                 AND m.rule = 'account-date')"
-            );
+                 AND m.rule = 'account-date')";
             self.execute(&format!(
                 "DELETE FROM bank_open_line WHERE account = {account} AND reference = '' AND {closed}"
             ))

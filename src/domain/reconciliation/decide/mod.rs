@@ -102,7 +102,7 @@ pub struct Decision {
 
 /// Decides. Lines come in any order.
 pub fn decide(payment: &PaymentFacts, mut lines: Vec<SeenLine>, rules: &super::Rules) -> Decision {
-    lines.sort_by(|one, other| one.id.cmp(&other.id));
+    lines.sort_by_key(|line| line.id);
     Group {
         fates: pair(payment, &lines, rules.uses(Rule::Reversal)),
         payment,

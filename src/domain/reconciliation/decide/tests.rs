@@ -29,10 +29,9 @@ fn id(line: u64) -> LineId {
 }
 
 /// The class of every line by number, the payment's class and reason, and what is posted.
-fn told(
-    payment: &PaymentFacts,
-    lines: Vec<SeenLine>,
-) -> (Vec<(u64, Class)>, Option<(Class, Reason)>, Vec<Posting>) {
+type Told = (Vec<(u64, Class)>, Option<(Class, Reason)>, Vec<Posting>);
+
+fn told(payment: &PaymentFacts, lines: Vec<SeenLine>) -> Told {
     let decision = decide(payment, lines.clone(), &Rules::default());
     let mut classes = Vec::new();
     for line in &lines {
