@@ -5,6 +5,7 @@
 //! both run on SQLite. `--quick` makes it short.
 #![allow(
     clippy::expect_used,
+    clippy::panic,
     clippy::unwrap_used,
     clippy::print_stdout,
     missing_docs,

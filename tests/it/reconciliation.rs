@@ -1,5 +1,10 @@
 //! Bank reconciliation from outside: statements in, matches and breaks out, whatever happens to the workers.
 
+#![allow(
+    clippy::inconsistent_digit_grouping,
+    reason = "amounts in fen: yuan, then the two digits of jiao and fen"
+)]
+
 mod books;
 mod defects;
 mod erasing;

@@ -175,6 +175,7 @@ async fn a_token_needs_roles_and_regions_that_there_are(world: World) {
         server.app.issue_token(&operator, &roles, &issue).await
     };
     assert!(issue(|_| {}).await.is_ok());
+    #[allow(clippy::type_complexity)]
     let faulty: [(&str, fn(&mut IssueToken)); 8] = [
         ("role[0]", |issue| issue.roles = vec!["king".into()]),
         ("role", |issue| issue.roles.clear()),

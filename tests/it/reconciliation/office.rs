@@ -165,12 +165,12 @@ pub fn camt(number: &str, days: (Date, Date), opening: i64, lines: &[Said]) -> (
         };
         let amount = yuan(line.fen.abs());
         let day = line.day.unwrap_or(days.0);
-        write!(
+        writeln!(
             entries,
             "<Ntry><Amt Ccy=\"CNY\">{amount}</Amt><CdtDbtInd>{side}</CdtDbtInd>{reversal}<Sts>BOOK</Sts>\
              <BookgDt><Dt>{day}</Dt></BookgDt><ValDt><Dt>{day}</Dt></ValDt><AcctSvcrRef>B{number}N{at}</AcctSvcrRef>\
              <BkTxCd><Prtry><Cd>A1</Cd></Prtry></BkTxCd><NtryDtls><TxDtls><Refs><EndToEndId>{reference}</EndToEndId>\
-             </Refs><AmtDtls><TxAmt><Amt Ccy=\"CNY\">{amount}</Amt></TxAmt></AmtDtls>{other}{text}</TxDtls></NtryDtls></Ntry>\n"
+             </Refs><AmtDtls><TxAmt><Amt Ccy=\"CNY\">{amount}</Amt></TxAmt></AmtDtls>{other}{text}</TxDtls></NtryDtls></Ntry>"
         )
         .unwrap();
     }
