@@ -2,9 +2,9 @@
 //!
 //! A mutation's record is written in the mutation's own transaction, so that there is neither a change
 //! without a record nor a record without a change. What writes to a fund holds the lock of the fund's row
-//! already, and puts its records behind the last one of the fund's chain there and then ([`super::books`]).
+//! already, and puts its records behind the last one of the fund's chain there and then (`app::books`).
 //! Transactions that share no lock would wait for each other, or abort each other, over the end of one
-//! common chain: they store their record as pending, and the [`sealer`] puts it into the general chain before
+//! common chain: they store their record as pending, and the `sealer` puts it into the general chain before
 //! the caller has the answer. Refusals and disclosures are recorded by the sealer as well.
 
 mod checkpoint;

@@ -2,7 +2,7 @@
 //! is done about it until a month is signed.
 //!
 //! What is regular the store matches by sets. What is not (several lines for a payment, other amounts, money
-//! that comes back) is decided here, a payment at a time, by [`decide`].
+//! that comes back) is decided here, a payment at a time, by [`decide()`].
 //!
 //! Names, account numbers and texts of a statement are personal data: `Debug` of the types here shows
 //! none of them, and no error repeats them.
