@@ -1,5 +1,7 @@
-//! What it costs to know who calls and whether they may; and what becomes of the service under twice the calls
-//! that it can answer. The built program on a socket; what is compared is measured in turns, in the same run.
+//! What it costs to know who calls and whether they may, and to keep the audit log; and what becomes of the service
+//! under twice the calls that it can answer. The program on a socket, in a process of its own; what is compared is
+//! measured in turns, in the same run. The audit log cannot be turned off in the built program: without it, this
+//! benchmark runs as the program (`program ARGUMENTS...`).
 //!
 //! `cost DATABASE` or `overload DATABASE` select a part, such as `cost sqlite:///tmp/x.db?mode=rwc`; without one
 //! both run on SQLite. `--quick` makes it short.
@@ -34,6 +36,10 @@ use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+
+/// The same as that of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CALLERS: usize = 64;
 const CONNECTIONS: usize = 4;
@@ -123,9 +129,17 @@ async fn cost(database: &str, time: Duration, rounds: usize) {
     let office = Office::open(database).await;
     let web = provider(office.directory());
     let token = office.token("clerk", "county_clerk");
-    let open = office.another(&[], &["--insecure"]);
-    let guarded = office.another(&["server.caller_calls_per_second=0"], &[]);
+    let settings = ["server.caller_calls_per_second=0"];
+    let mut unaudited = std::process::Command::new(std::env::current_exe().unwrap());
+    unaudited.arg("program");
+    let bare = office.another_by(unaudited, &settings, &["--insecure"]);
+    let open = office.another(&settings, &["--insecure"]);
+    let guarded = office.another(&settings, &[]);
     let ways = [
+        (
+            "nobody authenticated, no audit log",
+            clients(&bare.url, &Identify::named("clerk")).await,
+        ),
         (
             "nobody authenticated",
             clients(&open.url, &Identify::named("clerk")).await,
@@ -143,8 +157,8 @@ async fn cost(database: &str, time: Duration, rounds: usize) {
     for (_, clients) in &ways {
         rate(clients, &persons, false, Duration::from_secs(1)).await;
     }
-    println!("\nAuthentication and authorisation, {CALLERS} callers, median of {rounds} rounds in turns\n");
-    println!("| call | who calls | a second | of that without |");
+    println!("\nTrust, {CALLERS} callers, median of {rounds} rounds in turns\n");
+    println!("| call | who calls | a second | of the first |");
     println!("|---|---|---:|---:|");
     for (call, reads) in [("SubmitClaim", false), ("GetClaim", true)] {
         let mut rates = vec![Vec::new(); ways.len()];
@@ -283,6 +297,11 @@ async fn overload(database: &str, time: Duration) {
 }
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("program") {
+        incentive_fund::app::audit::leave_out_to_measure();
+        incentive_fund::cli::run_from(std::env::args_os().skip(1));
+        return;
+    }
     let mut arguments: Vec<String> = std::env::args()
         .skip(1)
         .filter(|word| word != "--bench")

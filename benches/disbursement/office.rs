@@ -77,9 +77,19 @@ impl Drop for Another {
     }
 }
 
+/// The program that was built.
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_incentive-fund"))
+}
+
 /// Starts the program as a server, and waits until it serves.
-fn start(directory: &std::path::Path, database: &str, settings: &[&str], flags: &[&str]) -> (Child, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_incentive-fund"));
+fn start(
+    mut command: Command,
+    directory: &std::path::Path,
+    database: &str,
+    settings: &[&str],
+    flags: &[&str],
+) -> (Child, String) {
     command
         .current_dir(directory)
         .args(["--set", &format!("database.url={database}")])
@@ -124,7 +134,7 @@ impl Office {
         let directory = tempfile::tempdir().unwrap();
         let keys = directory.path().join("keys.toml");
         std::fs::write(&keys, Vault::generate("bench", None).unwrap().as_bytes()).unwrap();
-        let (child, url) = start(directory.path(), database, &[], &["--insecure"]);
+        let (child, url) = start(program(), directory.path(), database, &[], &["--insecure"]);
         let office = Self {
             child,
             url,
@@ -137,13 +147,18 @@ impl Office {
 
     /// Another server over the same database, which authenticates its callers unless told otherwise.
     pub fn another(&self, settings: &[&str], flags: &[&str]) -> Another {
-        let (child, url) = start(self.directory.path(), &self.database, settings, flags);
+        self.another_by(program(), settings, flags)
+    }
+
+    /// The same with another program in the place of the built one.
+    pub fn another_by(&self, program: Command, settings: &[&str], flags: &[&str]) -> Another {
+        let (child, url) = start(program, self.directory.path(), &self.database, settings, flags);
         Another { child, url }
     }
 
     /// A token that the program issues.
     pub fn token(&self, subject: &str, role: &str) -> String {
-        let issued = Command::new(env!("CARGO_BIN_EXE_incentive-fund"))
+        let issued = program()
             .current_dir(self.directory.path())
             .args(["--database", &self.database, "token", "issue", "--for", subject])
             .args(["--role", role, "--region", REGION, "--expires", "2d"])

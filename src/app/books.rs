@@ -4,7 +4,7 @@
 //! balances, decide in memory, write arrays. A refusal names the one posting that caused it, and there is
 //! nothing to undo in the database.
 
-use super::audit::{changes_of, of_resources};
+use super::audit::{changes_of, is_left_out, of_resources};
 use super::records::{Change, FundHead};
 use crate::domain::allocation::{FundId, Signature};
 use crate::domain::audit::{self, ChainName, Chained, Outcome, Record};
@@ -204,7 +204,7 @@ impl OpenFund {
     fn record_the_rest(&mut self, tx: &Tx, fund: &FundId) {
         let unrecorded = self.changes.get(self.recorded..).unwrap_or_default();
         let moved = self.head.journal != self.before.journal;
-        if unrecorded.is_empty() && (!self.records.is_empty() || (!moved && !self.new)) {
+        if is_left_out() || unrecorded.is_empty() && (!self.records.is_empty() || (!moved && !self.new)) {
             return;
         }
         let of_call = tx.trail(|trail| {

@@ -32,6 +32,7 @@ mod tables;
 mod token;
 
 use crate::config::Config;
+use crate::domain::error::Error;
 use clap::{Parser, Subcommand};
 use output::Failure;
 use std::path::PathBuf;
@@ -173,8 +174,20 @@ enum ConfigCommand {
 }
 
 /// Runs the command line of this process.
-pub async fn run() -> ExitCode {
-    match dispatch(Arguments::parse()).await {
+pub fn run() -> ExitCode {
+    run_from(std::env::args_os())
+}
+
+/// The same with other arguments than the process's, the first of which is the program's name.
+///
+/// No future is given out: a program that awaited it would be compiled with everything that it does.
+pub fn run_from(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let arguments = Arguments::parse_from(arguments);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(defect) => return Failure::from(Error::internal(defect)).report(),
+    };
+    match runtime.block_on(dispatch(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

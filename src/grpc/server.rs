@@ -25,6 +25,7 @@ use super::{
 };
 use crate::app::App;
 use crate::domain::error::Error;
+use std::pin::Pin;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tonic::service::Routes;
@@ -78,13 +79,37 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from
 /// How often health looks at the store.
 const HEALTH_EVERY: Duration = Duration::from_secs(5);
 
+/// A future of which only the result is known. What returns one is compiled with this library, and not once more with
+/// every program and test that awaits it.
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
 /// Serves on `listener` until `stop` resolves; then takes no new calls and ends when those that run are done.
-pub async fn serve(
+pub fn serve(
     app: App,
     listener: TcpListener,
     door: Door,
     limits: Limits,
     stop: impl Future<Output = ()> + Send + 'static,
+) -> Boxed<Result<(), Error>> {
+    serve_until(app, listener, door, limits, Box::pin(stop))
+}
+
+fn serve_until(
+    app: App,
+    listener: TcpListener,
+    door: Door,
+    limits: Limits,
+    stop: Boxed<()>,
+) -> Boxed<Result<(), Error>> {
+    Box::pin(serve_all(app, listener, door, limits, stop))
+}
+
+async fn serve_all(
+    app: App,
+    listener: TcpListener,
+    door: Door,
+    limits: Limits,
+    stop: Boxed<()>,
 ) -> Result<(), Error> {
     let gate = Gate::new(limits.max_calls);
     let (reporter, health) = tonic_health::server::health_reporter();

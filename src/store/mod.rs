@@ -52,6 +52,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 #[derive(Clone)]
 pub struct Store {
     db: DatabaseConnection,
+    /// Where writers connect: on SQLite by a connection of their own.
+    writing: DatabaseConnection,
     /// SQLite has one writer at a time. Writers of this process queue here, in order: waiting inside
     /// SQLite is polling, and a writer that is out of luck there starves.
     writer: Option<Arc<Mutex<()>>>,
@@ -80,9 +82,18 @@ impl Store {
         let db = Database::connect(options.to_connect_options()?)
             .await
             .map_err(error::not_connected)?;
-        let writer = (db.get_database_backend() == DbBackend::Sqlite).then(Arc::default);
+        let sqlite = db.get_database_backend() == DbBackend::Sqlite;
+        let writing = if sqlite && !options.in_memory() {
+            Database::connect(options.to_writer_options()?)
+                .await
+                .map_err(error::not_connected)?
+        } else {
+            db.clone()
+        };
+        let writer = sqlite.then(Arc::default);
         Ok(Self {
             db,
+            writing,
             writer,
             acquire_timeout: options.acquire_timeout,
             commits: watch::Sender::new(0),
@@ -168,7 +179,7 @@ impl Store {
             },
         };
         let writer = self.writer_turn().await?;
-        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        let db = self.writing.begin_with_options(options).await.map_err(failed)?;
         Ok(Tx {
             db,
             mode: self.write_mode(writer),
@@ -226,8 +237,11 @@ impl Store {
 
     /// Closes every connection; waits for those in use.
     pub async fn close(self) {
-        if let Err(defect) = self.db.close().await {
-            tracing::warn!(error = %defect, "closing the store");
+        let writing = self.has_one_writer().then_some(self.writing);
+        for db in writing.into_iter().chain([self.db]) {
+            if let Err(defect) = db.close().await {
+                tracing::warn!(error = %defect, "closing the store");
+            }
         }
     }
 

@@ -34,9 +34,13 @@ impl fmt::Debug for StoreOptions {
     }
 }
 
-/// Memory for a connection's pages, in KiB, with the minus sign that SQLite wants for it: a transaction of a
-/// thousand claims fits. With the usual 2 MB its pages would be written out and read back before its commit.
-const SQLITE_CACHE: &str = "-32768";
+/// Memory for a connection's pages between transactions, in KiB, with the minus sign that SQLite wants for it. Not more:
+/// a commit behind a transaction that split pages goes through the whole cache (SQLite 3.51: `balance_nonroot` gives a
+/// page the number of the lock byte's page for a moment, so that the commit believes the file to have become shorter).
+const SQLITE_CACHE: &str = "-8192";
+/// Pages that a transaction may have in memory before any is written out and read back: 32 MiB, in which a transaction
+/// of a thousand claims fits.
+const SQLITE_SPILL: &str = "8192";
 /// Pages in the log before they are moved to the database: 16 MiB. Each time costs two flushes more.
 const SQLITE_CHECKPOINT: &str = "4096";
 /// Statements that a connection to SQLite keeps prepared: for each of some twenty that take rows, one for each
@@ -72,16 +76,38 @@ impl StoreOptions {
                     .pragma("secure_delete", "FAST")
                     .statement_cache_capacity(SQLITE_STATEMENTS)
                     .pragma("cache_size", SQLITE_CACHE)
+                    .pragma("cache_spill", SQLITE_SPILL)
+                    // What a statement of many rows would need to be undone by itself. In a file of its own, made and
+                    // removed with each transaction, that is a third of all that is written.
+                    .pragma("temp_store", "MEMORY")
                     .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT)
                     .busy_timeout(busy_timeout)
             });
         }
         // A database in memory lives and dies with its connection.
-        if sqlite && (self.url.contains(":memory:") || self.url.contains("mode=memory")) {
-            options.max_connections(1).idle_timeout(None).max_lifetime(None);
+        if sqlite && self.in_memory() {
+            only_one(&mut options);
         }
         Ok(options)
     }
+
+    /// How writers connect to a SQLite file: all of them by one connection. Each connection has a cache of its own, and
+    /// forgets all of it once another has written; among the readers' connections, every transaction would begin by
+    /// reading again what the one before it had written.
+    pub(super) fn to_writer_options(&self) -> Result<ConnectOptions, Error> {
+        let mut options = self.to_connect_options()?;
+        only_one(&mut options);
+        Ok(options)
+    }
+
+    pub(super) fn in_memory(&self) -> bool {
+        self.url.contains(":memory:") || self.url.contains("mode=memory")
+    }
+}
+
+/// One connection, which stays.
+fn only_one(options: &mut ConnectOptions) {
+    options.max_connections(1).idle_timeout(None).max_lifetime(None);
 }
 
 /// The URL is not repeated: it may hold a password.

@@ -27,6 +27,22 @@ use super::{App, Mutation, clock};
 use crate::domain::audit::{Outcome, Record};
 use crate::domain::error::Error;
 use crate::domain::identity::Principal;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether records are left out.
+static LEFT_OUT: AtomicBool = AtomicBool::new(false);
+
+/// Leaves records of mutations out, in this process from now on, so that a benchmark can tell what they cost. Nothing
+/// in the program calls it, no setting leads to it, and `audit verify` finds what was done without a record.
+#[doc(hidden)]
+pub fn leave_out_to_measure() {
+    LEFT_OUT.store(true, Ordering::Relaxed);
+}
+
+/// Whether records of mutations are left out.
+pub(super) fn is_left_out() -> bool {
+    LEFT_OUT.load(Ordering::Relaxed)
+}
 
 /// Who asks, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]

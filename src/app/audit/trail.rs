@@ -1,6 +1,6 @@
 //! What a transaction did, collected while it does it.
 
-use super::Call;
+use super::{Call, is_left_out};
 use crate::app::records::Change;
 use crate::domain::audit::{Changes, Outcome, Record};
 use crate::domain::digest::{Digest, DigestBuilder};
@@ -123,6 +123,9 @@ fn shared<'a>(name: &'a str, other: &str) -> &'a str {
 
 /// Digest of a resource as it is stored: over its JSON, in which claims leave out who they are for.
 pub(in crate::app) fn digest_of<T: Serialize>(resource: &T) -> Result<Digest, Error> {
+    if is_left_out() {
+        return Ok(Digest::of(&[]));
+    }
     let bytes = serde_json::to_vec(resource).map_err(Error::internal)?;
     Ok(Digest::of(&bytes))
 }

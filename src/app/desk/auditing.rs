@@ -2,7 +2,7 @@
 
 use super::sheet::Sheet;
 use super::{Command, Reply, Work};
-use crate::app::audit::{Call, Difference, of_resources, recorded_refusal};
+use crate::app::audit::{Call, Difference, is_left_out, of_resources, recorded_refusal};
 use crate::domain::allocation::FundId;
 use crate::domain::audit::{Outcome, Record};
 use crate::domain::error::Error;
@@ -18,6 +18,9 @@ impl Sheet<'_> {
         reply: &Result<Reply, Error>,
     ) -> Result<(), Error> {
         let touched = self.take_touched();
+        if is_left_out() {
+            return Ok(());
+        }
         let refused = refusals(reply);
         if let Err(error) = reply
             && recorded_refusal(error).is_none()

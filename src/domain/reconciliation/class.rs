@@ -113,6 +113,8 @@ pub enum Reason {
     Returned,
     /// Part of the money came back.
     ReturnedInPart,
+    /// The money came back and was posted, and then the bank took that back: it is paid, and the books say it is not.
+    ReturnTakenBack,
     /// The money came back, and the ledger refused to post it.
     PostingRefused,
 }
@@ -134,6 +136,7 @@ codes!(Reason {
     AfterDeadline => "after_deadline", "超过期限",
     Returned => "returned", "全额退回",
     ReturnedInPart => "returned_in_part", "部分退回",
+    ReturnTakenBack => "return_taken_back", "退回被撤销",
     PostingRefused => "posting_refused", "入账被拒",
 });
 

@@ -125,6 +125,10 @@ impl Evidence {
                 format!("of {expected} paid, {found} came back, last on {on}"),
                 format!("已支付 {expected},其中 {found} 已退回(最近 {on})"),
             ),
+            Reason::ReturnTakenBack => (
+                format!("{expected} came back on {on} and was posted; the bank has since undone that"),
+                format!("{on} 退回 {expected} 并已入账,其后银行撤销了该笔退回"),
+            ),
             Reason::PostingRefused => (
                 format!("{found} came back on {on}, and the ledger did not take the posting"),
                 format!("{on} 退回 {found},账簿拒绝入账"),
@@ -149,6 +153,10 @@ impl Evidence {
             (Class::Reversed, Reason::PostingRefused) => (
                 "see why the ledger refused, and post the return by hand",
                 "查明账簿拒绝原因后,人工登记退回",
+            ),
+            (Class::Reversed, Reason::ReturnTakenBack) => (
+                "ask the bank whether the payee has the money: if so, the payment must be noted as paid",
+                "向银行核实收款人是否到账;已到账的,应登记为已支付",
             ),
             (Class::Reversed, _) => (
                 "correct the payee's account and pay again, or cancel the claim",

@@ -90,10 +90,11 @@ impl Tx {
 
     /// Finds payments without a line: missing where the bank's days are over by `covered`, the last day that
     /// statements tell of, and else in flight. Those whose days were over before `first`, when statements begin,
-    /// are none of its business.
+    /// are none of its business, unless a line speaks of them. Lines that only undo each other pay nothing.
     pub async fn find_missing(&self, span: &Span<'_>, first: &str, covered: &str) -> Result<(), Error> {
         let (job, scope) = (span.job, of_account(span.scope, "p"));
         let (as_of, first, covered) = (literal(span.as_of), literal(first), literal(covered));
+        let account = literal(span.account.as_str());
         if span.due.is_empty() {
             return Ok(());
         }
@@ -107,8 +108,13 @@ impl Tx {
                  '', 0, 0, - p.amount_fen, 0, d.deadline, '', 0 FROM payment p \
                  JOIN payment_batch b ON b.fund = p.fund AND b.number = p.batch AND b.state IN ('released', 'closed') \
                  JOIN {due} AS d ON d.execution_date = b.execution_date \
-                 WHERE {scope} AND p.state <> 'failed' AND b.execution_date <= {as_of} AND d.deadline >= {first} \
-                 AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = p.reference) \
+                 WHERE {scope} AND p.state <> 'failed' AND b.execution_date <= {as_of} \
+                 AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = p.reference AND m.class <> 'reversed') \
+                 AND (d.deadline >= {first} OR EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = p.reference)) \
+                 AND NOT EXISTS (SELECT 1 FROM bank_break k WHERE k.account = {account} AND k.reference = p.reference \
+                 AND k.class = 'reversed' AND NOT (k.state = 'resolved' AND k.resolution = 'rule') \
+                 AND NOT EXISTS (SELECT 1 FROM bank_break n WHERE n.account = k.account AND n.reference = k.reference \
+                 AND n.statement = k.statement AND n.line = k.line AND n.corrects = k.number)) \
                  ON CONFLICT (job, reference, statement, line) DO NOTHING"
             )
         })

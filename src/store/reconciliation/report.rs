@@ -5,6 +5,7 @@ use super::super::block::{get, get_money, get_number};
 use super::matching::Span;
 use super::{literal, of_account, to_code};
 use crate::app::reconciliation::records::{ClassTotal, JobReport, RuleTotal};
+use crate::domain::disbursement::PaymentState;
 use crate::domain::error::Error;
 use crate::domain::money::Money;
 use crate::domain::reconciliation::{Class, Rule};
@@ -29,22 +30,26 @@ impl Tx {
         report: &mut JobReport,
     ) -> Result<(), Error> {
         let mut classes: BTreeMap<Class, Totals> = BTreeMap::new();
-        let (payments, failed) = self.all_payments(span, first).await?;
+        let (payments, mut failed) = self.all_payments(span, first).await?;
         let lines = self.all_lines(span).await?;
         let matched = classes.entry(Class::Matched).or_default();
         matched.payments = payments.0;
         matched.payment_fen = payments.1;
         matched.lines = lines.0;
         matched.line_fen = lines.1;
-        report.failed_payments = u64::try_from(failed).unwrap_or_default();
-        for (class, count, fen) in self.other_payments(span).await? {
+        for (state, class, count, fen) in self.other_payments(span).await? {
             let other = classes.entry(class).or_default();
             other.payments += count;
             other.payment_fen += fen;
+            if state == PaymentState::Failed {
+                failed -= count;
+                continue;
+            }
             let matched = classes.entry(Class::Matched).or_default();
             matched.payments -= count;
             matched.payment_fen -= fen;
         }
+        report.failed_payments = u64::try_from(failed).unwrap_or_default();
         for (class, count, fen) in self.other_lines(span).await? {
             let other = classes.entry(class).or_default();
             other.lines += count;
@@ -92,7 +97,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Payments that a line is expected for or there is one for, and how many failed without any.
+    /// Payments that a line is expected for or there is one for, and how many failed: none is expected for those.
     async fn all_payments(&self, span: &Span<'_>, first: &str) -> Result<((i64, i64), i64), Error> {
         let (scope, as_of) = (of_account(span.scope, "p"), literal(span.as_of));
         let outside: Vec<String> = (span.due.iter())
@@ -121,20 +126,13 @@ impl Tx {
         let live: (i64, i64) = (get(row, "count")?, get(row, "sum_fen")?);
         let rows = self
             .query(&format!(
-                "SELECT COUNT(*) AS count, \
-                 COUNT(CASE WHEN x.touched > 0 THEN 1 END) AS touched, \
-                 CAST(COALESCE(SUM(CASE WHEN x.touched > 0 THEN x.amount_fen END), 0) AS BIGINT) AS sum_fen \
-                 FROM (SELECT p.amount_fen, (SELECT COUNT(*) FROM bank_match m WHERE m.reference = p.reference) AS touched \
-                 FROM payment_batch b JOIN payment p ON p.fund = b.fund AND p.batch = b.number AND p.state = 'failed' \
-                 WHERE b.state IN ('released', 'closed') AND {scope} AND b.execution_date <= {as_of}) AS x"
+                "SELECT COUNT(*) AS count FROM payment_batch b \
+                 JOIN payment p ON p.fund = b.fund AND p.batch = b.number AND p.state = 'failed' \
+                 WHERE b.state IN ('released', 'closed') AND {scope} AND b.execution_date <= {as_of}"
             ))
             .await?;
-        let row = rows
-            .first()
-            .ok_or_else(|| Error::internal("a sum without a row"))?;
-        let (count, touched, fen): (i64, i64, i64) =
-            (get(row, "count")?, get(row, "touched")?, get(row, "sum_fen")?);
-        Ok(((live.0 + touched, live.1 + fen), count - touched))
+        let failed = rows.first().map_or(Ok(0), |row| get(row, "count"))?;
+        Ok((live, failed))
     }
 
     async fn all_lines(&self, span: &Span<'_>) -> Result<(i64, i64), Error> {
@@ -156,13 +154,13 @@ impl Tx {
         Ok((get(row, "count")?, get(row, "sum_fen")?))
     }
 
-    /// Payments that are not simply matched, by class, from the breaks about them.
-    async fn other_payments(&self, span: &Span<'_>) -> Result<Vec<(Class, i64, i64)>, Error> {
+    /// Payments that are not simply matched, by state and class, from the breaks about them.
+    async fn other_payments(&self, span: &Span<'_>) -> Result<Vec<(PaymentState, Class, i64, i64)>, Error> {
         let (account, as_of, job) = (literal(span.account.as_str()), literal(span.as_of), span.job);
         // Late and reversed payments were found by this job or an earlier one; all others by this one.
         let rows = self
             .query(&format!(
-                "SELECT x.class, COUNT(*) AS count, CAST(SUM(p.amount_fen) AS BIGINT) AS sum_fen FROM \
+                "SELECT p.state, x.class, COUNT(*) AS count, CAST(SUM(p.amount_fen) AS BIGINT) AS sum_fen FROM \
                  (SELECT f.class, f.reference FROM reconciliation_finding f WHERE f.job = {job} AND f.reference <> '' \
                  AND f.class <> 'matched' \
                  UNION ALL SELECT b.class, b.reference FROM bank_break b WHERE b.account = {account} \
@@ -174,10 +172,15 @@ impl Tx {
                  AND f.reference = b.reference AND f.statement = 0 AND f.line = 0)) AS x \
                  JOIN payment p ON p.reference = x.reference \
                  JOIN payment_batch b ON b.fund = p.fund AND b.number = p.batch AND b.execution_date <= {as_of} \
-                 GROUP BY x.class"
+                 GROUP BY p.state, x.class"
             ))
             .await?;
-        rows.iter().map(to_total).collect()
+        rows.iter()
+            .map(|row| {
+                let (class, count, fen) = to_total(row)?;
+                Ok((to_code(row, "state", PaymentState::parse)?, class, count, fen))
+            })
+            .collect()
     }
 
     /// Lines that are not simply matched, by class: of matches, and of findings about lines without one.

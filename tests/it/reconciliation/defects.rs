@@ -3,7 +3,7 @@
 
 use super::books::{Books, Said, account, mutation, open, statement};
 use crate::bureau::{Random, seed, setting};
-use crate::harness::{Engine, World, stories, tell};
+use crate::harness::{World, stories};
 use incentive_fund::app::App;
 use incentive_fund::app::reconciliation::records::{Job, JobReport};
 use incentive_fund::app::reconciliation::{CreateJob, ImportStatement, ReconciliationOptions, Worked};
@@ -18,22 +18,9 @@ use time::{Date, Duration};
 
 stories!(
     every_seeded_defect_is_found_and_nothing_else,
+    defects_are_found_as_statements_come_in,
     a_dry_run_keeps_nothing_and_reports_the_same,
 );
-
-/// A known defect: where statements come in one by one, a payment is left without a class for some seeds. To be mended
-/// in the program, not here.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "known defect, such as with INCENTIVE_FUND_TEST_SEED=877301604 and INCENTIVE_FUND_TEST_DEFECTS=1500"]
-async fn defects_are_found_as_statements_come_in_on_sqlite() {
-    tell(Engine::Sqlite, defects_are_found_as_statements_come_in).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "known defect, see the same on SQLite"]
-async fn defects_are_found_as_statements_come_in_on_postgres() {
-    tell(Engine::Postgres, defects_are_found_as_statements_come_in).await;
-}
 
 /// The last day that is looked at; statements go to it.
 pub const AS_OF: Date = date!(2026 - 01 - 31);

@@ -129,7 +129,7 @@ enum Paid {
     Back,
     /// Lines stand that do not come to its amount.
     Otherwise,
-    /// No line ever paid anything.
+    /// No lines ever paid all of it, and what they paid is undone.
     Not,
 }
 
@@ -187,13 +187,12 @@ impl Group<'_> {
             return Paid::Whole(Rule::Split, debits);
         }
         let undone = (0..self.lines.len()).filter(|at| self.undoes(*at));
-        let back: i64 = undone
-            .filter_map(|at| self.lines.get(at))
-            .map(|line| line.amount)
-            .sum();
+        let undone = undone.filter_map(|at| self.lines.get(at)).map(|line| line.amount);
+        let at_once = undone.clone().any(|undone| undone == amount);
+        let back: i64 = undone.sum();
         match (debits.is_empty(), back) {
-            (true, 0) => Paid::Not,
-            (true, _) => Paid::Back,
+            (true, _) if at_once || (self.splits && back == amount) => Paid::Back,
+            (true, _) => Paid::Not,
             (false, 1..) if self.splits && sum + back == amount => Paid::InPart(debits),
             (false, _) => Paid::Otherwise,
         }
@@ -249,9 +248,8 @@ impl Group<'_> {
         }
         for at in self.standing(false) {
             let Some(line) = self.lines.get(at) else { continue };
-            let any_debit =
-                self.payment.paid_by_other.is_some() || self.lines.iter().any(|line| line.amount < 0);
-            if any_debit {
+            // Of a payment that was never made nothing can come back.
+            if !matches!(paid, Paid::Not) {
                 decision
                     .links
                     .push(self.link(line, Class::AmountDiffers, Rule::Related));
@@ -276,7 +274,8 @@ impl Group<'_> {
         decision
             .findings
             .extend(self.of_payment(&paid, failed, returned, &decision.links));
-        decision.findings.extend(self.no_longer(&decision));
+        let expected = !failed && matches!(paid, Paid::Not);
+        decision.findings.extend(self.no_longer(&decision, expected));
         decision
     }
 
@@ -373,6 +372,42 @@ impl Group<'_> {
         }
     }
 
+    /// What a payment is whose money came back as the books have it: with the line that brought it last, and where the
+    /// bank has undone that since, with the line that had brought it.
+    fn came_back(&self, last: Option<&SeenLine>) -> Option<(Class, Reason, i64, String, String)> {
+        let undone = || self.taken_back().next_back().and_then(|at| self.lines.get(at));
+        let (reason, line) = match last {
+            Some(line) => (Reason::Returned, line),
+            None => (Reason::ReturnTakenBack, undone()?),
+        };
+        Some((
+            Class::Reversed,
+            reason,
+            0,
+            line.booked.clone(),
+            line.booked.clone(),
+        ))
+    }
+
+    /// Credits that a later line undid, so that the debit that they had undone stands again.
+    fn taken_back(&self) -> impl DoubleEndedIterator<Item = usize> {
+        let lines = self.lines.iter().zip(&self.fates).enumerate();
+        lines
+            .filter(|(at, (line, fate))| {
+                line.amount > 0
+                    && matches!(fate, Fate::Paired(Some(other)) if other > at)
+                    && self.stands_before(*at, -line.amount)
+            })
+            .map(|(at, _)| at)
+    }
+
+    /// Whether a debit of an amount stands before a place; the payment by another rule is before all of them.
+    fn stands_before(&self, at: usize, amount: i64) -> bool {
+        let mut before = self.lines.iter().zip(&self.fates).take(at);
+        before.any(|(line, fate)| line.amount == amount && *fate == Fate::Standing)
+            || (self.other_stands() && amount == -self.payment.amount)
+    }
+
     /// What the payment is, where it is not simply matched.
     fn of_payment(&self, paid: &Paid, failed: bool, returned: bool, links: &[Link]) -> Option<Evidence> {
         let payment = self.payment;
@@ -384,27 +419,10 @@ impl Group<'_> {
         let last_back = (0..self.lines.len()).rev().find(|at| self.undoes(*at));
         let last_back = last_back.and_then(|at| self.lines.get(at));
         let (class, reason, found, on, since) = match paid {
-            _ if failed => {
-                // A failed payment expects no line; one that was made and undone shows both.
-                let line = last_back?;
-                (
-                    Class::Reversed,
-                    Reason::Returned,
-                    0,
-                    line.booked.clone(),
-                    line.booked.clone(),
-                )
-            }
-            Paid::Back => {
-                let line = last_back?;
-                (
-                    Class::Reversed,
-                    Reason::Returned,
-                    0,
-                    line.booked.clone(),
-                    line.booked.clone(),
-                )
-            }
+            // A failed payment expects no line; one that was made and undone shows both.
+            Paid::Not => return None,
+            _ if failed => self.came_back(last_back)?,
+            Paid::Back => self.came_back(last_back)?,
             Paid::InPart(places) => {
                 let line = last_back?;
                 let back = payment.amount - self.sum(places);
@@ -417,16 +435,7 @@ impl Group<'_> {
                 )
             }
             // Whatever stands now, the books have had the money back.
-            _ if returned => {
-                let line = last_back?;
-                (
-                    Class::Reversed,
-                    Reason::Returned,
-                    0,
-                    line.booked.clone(),
-                    line.booked.clone(),
-                )
-            }
+            _ if returned => self.came_back(last_back)?,
             Paid::Whole(_, places) => {
                 if self.in_time(places) != Class::Late {
                     return None;
@@ -446,7 +455,6 @@ impl Group<'_> {
                 let sum = self.sum(&self.standing(true));
                 (Class::AmountDiffers, Reason::AmountDiffers, -sum, on.clone(), on)
             }
-            Paid::Not => return None,
         };
         let refused = payment.refused && class == Class::Reversed;
         Some(Evidence {
@@ -471,7 +479,7 @@ impl Group<'_> {
     }
 
     /// The subjects of this group that are nothing to look at (any more).
-    fn no_longer(&self, decision: &Decision) -> Vec<Evidence> {
+    fn no_longer(&self, decision: &Decision, expected: bool) -> Vec<Evidence> {
         let found = |subject: &Subject| {
             decision
                 .findings
@@ -492,7 +500,8 @@ impl Group<'_> {
             since: String::new(),
         };
         let payment = Subject::Payment(self.payment.reference.clone());
-        let linked = !decision.links.is_empty() || self.payment.paid_by_other.is_some();
+        // One that is still expected is looked for among those that are missing.
+        let linked = !expected && (!decision.links.is_empty() || self.payment.paid_by_other.is_some());
         let mut over = Vec::new();
         if linked && !found(&payment) {
             over.push(agreed(payment));

@@ -217,3 +217,136 @@ fn no_order_of_lines_changes_what_they_come_to() {
         .collect();
     assert_eq!(decide(&settled(), had, &Rules::default()), wanted);
 }
+
+/// What a payment comes to where its lines come in one by one, and everything that follows is posted in between.
+fn told_one_by_one(state: PaymentState, lines: &[SeenLine]) -> (PaymentFacts, Decision) {
+    let mut payment = payment(state);
+    let mut seen: Vec<SeenLine> = Vec::new();
+    let mut last = Decision::default();
+    for line in lines {
+        seen.push(line.clone());
+        let decision = decide(&payment, seen.clone(), &Rules::default());
+        for line in &mut seen {
+            let link = decision.links.iter().find(|link| link.line == line.id);
+            line.had = link.map(|link| Had {
+                class: link.class,
+                rule: link.rule,
+                part: link.part,
+                locked: false,
+            });
+        }
+        let paid = |link: &Link| link.part == 0 && matches!(link.class, Class::Matched | Class::Late);
+        if payment.state == PaymentState::Instructed && decision.links.iter().any(paid) {
+            payment.state = PaymentState::Settled;
+        }
+        for posting in &decision.postings {
+            if posting.fails {
+                payment.state = PaymentState::Failed;
+            } else {
+                payment.returned += posting.amount;
+            }
+        }
+        let again = decide(&payment, seen.clone(), &Rules::default());
+        assert_eq!(
+            again.postings,
+            [],
+            "what was posted is not posted again: {lines:#?}"
+        );
+        last = again;
+    }
+    (payment, last)
+}
+
+#[test]
+fn a_return_that_the_bank_takes_back_is_a_break_where_it_was_posted() {
+    let taken = SeenLine {
+        reversal: true,
+        ..line(3, -100)
+    };
+    let lines = [line(1, -100), line(2, 100), taken];
+    for state in [PaymentState::Instructed, PaymentState::Settled] {
+        let (payment, decision) = told_one_by_one(state, &lines);
+        let subject = Subject::Payment(payment.reference.clone());
+        let about = decision
+            .findings
+            .iter()
+            .find(|finding| finding.subject == subject);
+        let about = about.unwrap();
+        assert_eq!(
+            (about.class, about.reason, about.found_on.as_str()),
+            (Class::Reversed, Reason::ReturnTakenBack, "2026-01-07"),
+            "{state:?}"
+        );
+    }
+    // Not posted, nothing came of it.
+    let (_, about, postings) = told(&settled(), lines.to_vec());
+    assert_eq!((about, postings), (None, Vec::new()));
+}
+
+#[test]
+fn however_lines_come_in_every_line_and_the_payment_have_one_class() {
+    let kinds = [
+        (-100, false),
+        (100, false),
+        (-100, true),
+        (-60, false),
+        (-40, false),
+        (40, false),
+        (-40, true),
+    ];
+    let mut all: Vec<Vec<SeenLine>> = vec![Vec::new()];
+    for number in 1..=5 {
+        let longer = all
+            .iter()
+            .filter(|lines| lines.len() + 1 == usize::try_from(number).unwrap());
+        let longer: Vec<Vec<SeenLine>> = longer
+            .flat_map(|lines| {
+                kinds.iter().map(move |&(amount, reversal)| {
+                    let mut lines = lines.clone();
+                    lines.push(SeenLine {
+                        reversal,
+                        ..line(number, amount)
+                    });
+                    lines
+                })
+            })
+            .collect();
+        all.extend(longer);
+    }
+    for (lines, state) in all
+        .iter()
+        .filter(|lines| !lines.is_empty())
+        .flat_map(|lines| [PaymentState::Instructed, PaymentState::Settled].map(|state| (lines, state)))
+    {
+        let (payment, decision) = told_one_by_one(state, lines);
+        for line in lines {
+            let linked = decision.links.iter().filter(|link| link.line == line.id).count();
+            let found = |finding: &&Evidence| {
+                finding.subject == Subject::Line(line.id) && finding.class == Class::UnknownAtBank
+            };
+            let unknown = decision.findings.iter().filter(found).count();
+            assert_eq!(linked + unknown, 1, "line {:?} of {lines:#?}", line.id);
+        }
+        let subject = Subject::Payment(payment.reference.clone());
+        let about = decision
+            .findings
+            .iter()
+            .find(|finding| finding.subject == subject);
+        let broken = about.is_some_and(|finding| finding.class != Class::Matched);
+        let paid = |link: &Link| link.part == 0 && matches!(link.class, Class::Matched | Class::Late);
+        let paid = decision.links.iter().any(paid);
+        // Where no line ever paid it, it is looked for among those that are missing.
+        let undone = |link: &Link| link.class == Class::Reversed;
+        let missing = about.is_none() && decision.links.iter().all(undone);
+        let failed = payment.state == PaymentState::Failed;
+        assert!(
+            broken || paid || missing || failed,
+            "{state:?} {lines:#?} {decision:#?}"
+        );
+        assert!(!(broken && missing), "{lines:#?}");
+        assert!(
+            payment.returned == 0 || broken,
+            "what the books have as returned is never simply paid: {lines:#?}"
+        );
+    }
+}
