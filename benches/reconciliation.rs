@@ -81,12 +81,13 @@ async fn run(url: &str, directory: &Path) {
     };
     let seconds = begun.elapsed().as_secs_f64();
     check(&job, imported.statements[0].lines);
+    // Whoever reads the line may take the database.
+    app.store().clone().close().await;
     println!(
         "{seconds:.2} {import_seconds:.2} {:.2} {}",
         seconds - import_seconds,
         books::peak_megabytes()
     );
-    app.store().clone().close().await;
 }
 
 /// All lines are matched but those that were written otherwise.

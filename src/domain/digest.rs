@@ -11,7 +11,7 @@ pub struct Digest(String);
 impl Digest {
     /// Digest of bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))))
+        Self(text_of(&Sha256::digest(bytes)))
     }
 
     /// Takes back a digest that was stored as text.
@@ -72,6 +72,19 @@ impl DigestBuilder {
 
     /// The digest of everything added.
     pub fn finish(self) -> Digest {
-        Digest(format!("sha256:{}", hex::encode(self.0.finalize())))
+        Digest(text_of(&self.0.finalize()))
     }
+}
+
+/// The text form of a hash, made at once: a posting makes a dozen of them.
+fn text_of(hash: &[u8]) -> String {
+    const NAME: &str = "sha256:";
+    let mut text = String::with_capacity(NAME.len() + 2 * hash.len());
+    text.push_str(NAME);
+    let mut digits = [0; 64];
+    let digits = digits.get_mut(..2 * hash.len()).unwrap_or_default();
+    if hex::encode_to_slice(hash, digits).is_ok() {
+        text.extend(std::str::from_utf8(digits));
+    }
+    text
 }
