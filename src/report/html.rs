@@ -80,7 +80,7 @@ fn section(page: &mut Markup, table: &Table, heading: &str) {
 }
 
 /// Characters that fit side by side on A4 and on a screen, whatever the font.
-const WIDEST: usize = 132;
+const WIDEST: usize = 142;
 /// What the margins of a cell take, in characters.
 const MARGINS: usize = 2;
 /// What is read in one piece: days, references, names of resources; what is longer may be broken.
@@ -112,10 +112,10 @@ fn is_piece(text: &str) -> bool {
     (1..=LONGEST_PIECE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The longest run of characters between which no line may end; Chinese may be broken behind any.
+/// The longest run of characters between which no line may end: one may behind a hyphen, and behind anything Chinese.
 fn longest_word(text: &str) -> usize {
-    text.split(|c: char| c.is_whitespace() || !c.is_ascii())
-        .map(str::len)
+    text.split(|c: char| c.is_whitespace() || !c.is_ascii() || c == '-')
+        .map(|word| word.len() + 1)
         .max()
         .unwrap_or_default()
         .max(2)

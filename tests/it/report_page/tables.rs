@@ -149,13 +149,14 @@ fn the_report_of_a_reconciliation_prints_on_a4() {
         assert!(word.left >= 41.5 && word.right <= 800.5, "{word:?}");
         assert!(word.top >= 30.0 && word.bottom <= 590.0, "{word:?}");
     }
-    // Two words never stand over each other: the ink of a line is about two thirds of its box.
+    // Two words never stand over each other. The boxes of Chinese fonts are half as high again as their lines, so
+    // that those of two lines overlap by nearly half.
     for (at, one) in words.iter().enumerate() {
         for other in words[at + 1..].iter().filter(|other| other.page == one.page) {
             let across = one.right.min(other.right) - one.left.max(other.left);
             let down = one.bottom.min(other.bottom) - one.top.max(other.top);
             let line = (one.bottom - one.top).min(other.bottom - other.top);
-            assert!(across < 0.5 || down < line * 0.36, "{one:?} over {other:?}");
+            assert!(across < 0.5 || down < line * 0.6, "{one:?} over {other:?}");
         }
     }
     // Nothing of the page is lost on paper: each figure and each reference of it is there in one piece.
