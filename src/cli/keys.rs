@@ -135,7 +135,7 @@ async fn rotate(config: &Config, named: Option<&str>) -> Result<(), Failure> {
             ));
         }
     }
-    let changed = app.rotate_statement_keys().await?;
+    let changed = app.rotate_statement_keys(&asking).await?;
     lines.push_str(&format!(
         "statements: {changed} set(s) of lines sealed anew / 组对账单明细已换密钥\n"
     ));

@@ -39,19 +39,35 @@ fn section(page: &mut Markup, table: &Table, heading: &str) {
     if !table.unit.is_empty() {
         page.element("p", &[("class", "unit")], &table.unit).line();
     }
-    page.raw("<div class=\"wide\"><table>\n<thead><tr>");
-    for column in &table.columns {
-        page.element("th", &[("scope", "col")], &column.header);
+    let totals = totals(table).map(|mut totals| {
+        if let Some(label) = label_position(table).and_then(|at| totals.get_mut(at)) {
+            *label = Cell::Text(TOTAL_LABEL.to_owned());
+        }
+        totals
+    });
+    page.raw("<div class=\"wide\">");
+    if least_width(table, totals.as_deref()) <= WIDEST {
+        page.open("table", &[("class", "whole")]);
+    } else {
+        page.open("table", &[]);
+    }
+    page.raw("\n<thead><tr>");
+    for (at, column) in table.columns.iter().enumerate() {
+        let mut numbers = table.rows.iter().filter_map(|row| row.get(at));
+        let number = numbers.any(|cell| cell.number().is_some());
+        let attributes: &[(&str, &str)] = if number {
+            &[("scope", "col"), ("class", "number")]
+        } else {
+            &[("scope", "col")]
+        };
+        page.element("th", attributes, &column.header);
     }
     page.raw("</tr></thead>\n<tbody>\n");
     for cells in &table.rows {
         row(page, cells);
     }
     page.raw("</tbody>\n");
-    if let Some(mut totals) = totals(table) {
-        if let Some(label) = label_position(table).and_then(|at| totals.get_mut(at)) {
-            *label = Cell::Text(TOTAL_LABEL.to_owned());
-        }
+    if let Some(totals) = totals {
         page.raw("<tfoot>\n");
         row(page, &totals);
         page.raw("</tfoot>\n");
@@ -63,15 +79,57 @@ fn section(page: &mut Markup, table: &Table, heading: &str) {
     page.raw("</section>\n");
 }
 
+/// Characters that fit side by side on A4 and on a screen, whatever the font.
+const WIDEST: usize = 142;
+/// What the margins of a cell take, in characters.
+const MARGINS: usize = 2;
+/// What is read in one piece: days, references, names of resources; what is longer may be broken.
+const LONGEST_PIECE: usize = 24;
+
+/// How many characters a table needs so that no word of it is broken.
+///
+/// A browser breaks words wherever it likes, or nowhere: where there is room for all of them nothing is broken, and
+/// where there is not, a broken word is better than a column that is cut off.
+fn least_width(table: &Table, totals: Option<&[Cell]>) -> usize {
+    let columns = table.columns.iter().enumerate().map(|(at, column)| {
+        let rows = table.rows.iter().map(Vec::as_slice).chain(totals);
+        let cells = rows.filter_map(|row| row.get(at)).map(|cell| match cell {
+            Cell::Text(text) if is_piece(text) => text.len(),
+            Cell::Text(text) => longest_word(text),
+            cell => cell.shown().len(),
+        });
+        cells
+            .chain([longest_word(&column.header)])
+            .max()
+            .unwrap_or_default()
+            + MARGINS
+    });
+    columns.sum()
+}
+
+/// Whether a text is one that is read in one piece.
+fn is_piece(text: &str) -> bool {
+    (1..=LONGEST_PIECE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The longest run of characters between which no line may end: one may behind a hyphen, and behind anything Chinese.
+fn longest_word(text: &str) -> usize {
+    text.split(|c: char| c.is_whitespace() || !c.is_ascii() || c == '-')
+        .map(|word| word.len() + 1)
+        .max()
+        .unwrap_or_default()
+        .max(2)
+}
+
 fn row(page: &mut Markup, cells: &[Cell]) {
     page.raw("<tr>");
     for cell in cells {
-        let attributes: &[(&str, &str)] = if cell.number().is_some() {
-            &[("class", "number")]
-        } else {
-            &[]
+        let class = match cell {
+            Cell::Text(text) if is_piece(text) => Some("piece"),
+            cell => cell.number().map(|_| "number"),
         };
-        page.element("td", attributes, &cell.shown());
+        let attribute = class.map(|class| ("class", class));
+        page.element("td", attribute.as_slice(), &cell.shown());
     }
     page.raw("</tr>\n");
 }

@@ -290,6 +290,12 @@ fn sheet_name(title: &str) -> String {
             continue;
         }
         if name.encode_utf16().count() + character.len_utf16() > MAX_SHEET_NAME {
+            // Not in the middle of a word, where there is another end.
+            if character.is_ascii_alphanumeric()
+                && let Some((words, _)) = name.rsplit_once(' ')
+            {
+                name.truncate(words.len());
+            }
             break;
         }
         name.push(character);

@@ -13,5 +13,7 @@ mod killed;
 mod office;
 mod periods;
 mod refusing;
+mod reports;
+mod rotating;
 mod statements;
 mod story;

@@ -1,13 +1,12 @@
-//! Reports of simulations as a browser shows and prints them (Chromium, and Poppler for what it printed).
+//! Reports as a browser shows and prints them (Chromium, and Poppler for what it printed).
 //!
 //! Set INCENTIVE_FUND_TEST_PAGES to a directory to keep the pages and look at them.
 
 mod models;
+mod tables;
 
 use incentive_fund::domain::error::Error;
-use incentive_fund::domain::money::Money;
 use incentive_fund::report::simulation::{Language, SimulationReport, render};
-use incentive_fund::report::{Cell, Column, Format, Table, render_all};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -65,6 +64,17 @@ impl Desk {
 
     /// What the checking script finds in a page that is so many pixels wide, in fonts of this list.
     fn measured(&self, name: &str, html: &str, width: u32, fonts: Option<&str>) -> serde_json::Value {
+        self.measured_by(CHECK, name, html, (width, fonts))
+    }
+
+    /// As [`Desk::measured`], with a script of its own.
+    fn measured_by(
+        &self,
+        check: &str,
+        name: &str,
+        html: &str,
+        (width, fonts): (u32, Option<&str>),
+    ) -> serde_json::Value {
         // The page forbids scripts, which is why the copy that is checked does without that.
         let policy = html.find("<meta http-equiv").unwrap();
         let end = policy + html[policy..].find('>').unwrap() + 1;
@@ -72,7 +82,7 @@ impl Desk {
         if let Some(fonts) = fonts {
             page = page.replace("</style>", &format!("body {{ font-family: {fonts}; }}</style>"));
         }
-        page = page.replace("</body>", &format!("<script>{CHECK}</script></body>"));
+        page = page.replace("</body>", &format!("<script>{check}</script></body>"));
         let path = self.page(&format!("checked-{name}.html"), &page);
         let dom = self.chromium(&[&format!("--window-size={width},1100"), "--dump-dom"], &path);
         let found = dom.rsplit_once("FOUND{").expect("the script ran to its end").1;
@@ -285,71 +295,4 @@ fn what_nobody_could_read_is_refused() {
         render(&report, Language::Zh),
         Err(Error::Internal { .. })
     ));
-}
-
-/// A break list as `reconcile report` has it, with sentences in both languages.
-fn tables() -> Vec<Table> {
-    let text = |text: &str| Cell::Text(text.to_owned());
-    let row = |number: i64| {
-        vec![
-            Cell::Integer(number),
-            text("银行未付 missing_at_bank"),
-            text("2025-06"),
-            Cell::Money(Money::from_fen(123_456_789_012).unwrap()),
-            text("RF091000000001C1"),
-            text(
-                "应于 2025-06-10 前支付 1,400.00,对账单中无此流水 / 1,400.00 was to be paid by 2025-06-10; no line of a \
-                 statement pays it",
-            ),
-        ]
-    };
-    let table = |title: &str, rows: i64| Table {
-        title: title.to_owned(),
-        unit: "单位:元 (yuan)".to_owned(),
-        notes: vec!["两方余额相符 Both balances agree".to_owned()],
-        columns: vec![
-            Column::summed("number", "序号 No."),
-            Column::new("class", "类别 Class"),
-            Column::new("period", "月份 Month"),
-            Column::summed("amount", "金额 Amount"),
-            Column::new("payment", "业务参考号 Payment"),
-            Column::new("evidence", "依据 Evidence"),
-        ],
-        rows: (0..rows).map(row).collect(),
-        totals: true,
-    };
-    vec![
-        table(
-            "银行存款余额调节表 Balance reconciliation of bankAccounts/city",
-            3,
-        ),
-        table("差异清单 Breaks of bankAccounts/city", 60),
-    ]
-}
-
-#[test]
-fn tables_print_on_a4_with_nothing_cut_off() {
-    let desk = Desk::new();
-    let page = render_all(&tables(), Format::Html).unwrap();
-    let page = String::from_utf8(page).unwrap();
-    assert_self_contained(&page);
-    let pdf = desk.printed("tables", &page);
-    let about = poppler("pdfinfo", &[], &pdf);
-    let size = about.lines().find(|line| line.starts_with("Page size")).unwrap();
-    assert!(size.contains("A4"), "{size}");
-    let text = poppler("pdftotext", &["-layout"], &pdf);
-    assert_eq!(text.matches("1,234,567,890.12").count(), 63, "{text}");
-    assert!(text.contains("74,074,073,407.20"), "the sum of sixty");
-    let words = poppler("pdftotext", &["-bbox"], &pdf);
-    for line in words
-        .lines()
-        .filter(|line| line.trim_start().starts_with("<word"))
-    {
-        let number = |key: &str| -> f64 {
-            let from = line.find(key).unwrap() + key.len();
-            line[from..].split('"').next().unwrap().parse().unwrap()
-        };
-        // 15 mm are 42.5 pt of the 842 x 595; the box of a word is up to a point wider than what is seen of it.
-        assert!(number("xMin=\"") >= 41.5 && number("xMax=\"") <= 800.5, "{line}");
-    }
 }

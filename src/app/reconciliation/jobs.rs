@@ -1,6 +1,7 @@
 //! Reconciliations as callers see them: asked for, looked at, given up.
 
 use super::records::{Job, JobReport};
+use crate::app::audit::digest_of;
 use crate::app::{App, Mutation, clock};
 use crate::domain::error::{Bilingual, Error};
 use crate::domain::reconciliation::{AccountId, JobAction, JobState, Step};
@@ -69,6 +70,8 @@ impl App {
                 ended_at: 0,
             };
             job.number = tx.insert_job(&job).await?;
+            let digest = digest_of(&job)?;
+            tx.trail(|trail| trail.touch(job.resource_name(), None, Some(digest)));
             Ok((tx, job))
         })
         .await
@@ -101,6 +104,7 @@ impl App {
         // A worker changes the job all the time: the row's lock puts both in order, and nothing else is read.
         self.mutate_posting(mutation, "CancelReconciliation", |tx| async move {
             let mut job = tx.lock_job(number).await?.ok_or_else(|| no_job(number))?;
+            let before = digest_of(&job)?;
             job.state = after(&job, JobAction::Cancel)?;
             job.cancel = true;
             job.version += 1;
@@ -108,6 +112,8 @@ impl App {
                 job.ended_at = clock::now();
             }
             tx.store_job(&job).await?;
+            let digest = digest_of(&job)?;
+            tx.trail(|trail| trail.touch(job.resource_name(), Some(before), Some(digest)));
             Ok((tx, job))
         })
         .await

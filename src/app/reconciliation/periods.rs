@@ -1,5 +1,6 @@
 //! Balances and months: computed from what is stored, signed by two.
 
+use crate::app::audit::digest_of;
 use crate::app::{App, Mutation, clock};
 use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::money::Money;
@@ -109,11 +110,15 @@ impl App {
         let act = &act;
         self.mutate(mutation, method, |tx| async move {
             tx.lock_breaks(&account.id).await?;
-            let mut period = stored(&tx, &account.id, month).await?;
+            let known = tx.period(&account.id, month).await?;
+            let before = known.as_ref().map(digest_of).transpose()?;
+            let mut period = known.unwrap_or_else(|| Period::open(account.id.clone(), month));
             period.check_etag(etag)?;
             let (standing, closing) = standing(&tx, account, month).await?;
             act(&mut period, &standing, closing, clock::sign(&mutation.caller))?;
             tx.store_period(&period).await?;
+            let after = digest_of(&period)?;
+            tx.trail(|trail| trail.touch(period.resource_name(), before, Some(after)));
             Ok((tx, period))
         })
         .await

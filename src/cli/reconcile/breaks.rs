@@ -2,7 +2,7 @@
 
 use super::super::client::{Client, request_id};
 use super::super::output::{self, Failure, OutputArguments};
-use super::{account_name, part_name, tables};
+use super::{account_name, part_name, report_tables, tables};
 use crate::grpc::pb;
 use crate::grpc::pb::resolve_break_request::How;
 use clap::{Args, Subcommand, ValueEnum};
@@ -264,7 +264,7 @@ pub(super) async fn ageing(arguments: AgeingArguments, mut client: Client) -> Re
         .cells;
     arguments
         .output
-        .write(&tables::ageing(&account, &arguments.date, &cells)?)
+        .write(&report_tables::ageing(&account, &arguments.date, &cells)?)
 }
 
 pub(super) async fn run(command: BreakCommand, mut client: Client) -> Result<(), Failure> {

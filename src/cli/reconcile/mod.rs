@@ -3,6 +3,7 @@
 mod breaks;
 mod jobs;
 mod periods;
+mod report_tables;
 pub(super) mod tables;
 
 use super::client::Client;
@@ -110,8 +111,8 @@ pub(super) async fn run(command: ReconcileCommand, mut client: Client) -> Result
             date,
             output,
         } => {
-            let found = periods::balance(&mut client, &account, &date).await?;
-            output.write(&tables::balance(&found)?)
+            let (found, account) = periods::balance(&mut client, &account, &date).await?;
+            output.write(&report_tables::balance(&found, account.as_ref())?)
         }
         ReconcileCommand::Report(arguments) => periods::report(arguments, client).await,
         ReconcileCommand::Period { command } => periods::run(command, client).await,

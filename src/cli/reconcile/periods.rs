@@ -2,7 +2,7 @@
 
 use super::super::client::{Client, request_id};
 use super::super::output::{self, Failure, OutputArguments};
-use super::{account_name, breaks, part_name, tables};
+use super::{account_name, accounts, breaks, part_name, report_tables, tables};
 use crate::grpc::pb;
 use clap::{Args, Subcommand};
 
@@ -51,22 +51,26 @@ pub(in crate::cli) enum PeriodCommand {
     Sign(CloseArguments),
 }
 
+/// The balances of an account, and the account.
 pub(super) async fn balance(
     client: &mut Client,
     account: &str,
     date: &str,
-) -> Result<pb::BalanceReconciliation, Failure> {
+) -> Result<(pb::BalanceReconciliation, Option<pb::BankAccount>), Failure> {
     let request = pb::GetBalanceReconciliationRequest {
         account: account_name(account),
         date: date.to_owned(),
     };
     let response = client.reconciliations.get_balance_reconciliation(request).await?;
-    Ok(response.into_inner().reconciliation.unwrap_or_default())
+    let found = response.into_inner().reconciliation.unwrap_or_default();
+    let mut accounts = accounts(client).await?.into_iter();
+    let account = accounts.find(|account| account.name == found.account);
+    Ok((found, account))
 }
 
 pub(super) async fn report(arguments: ReportArguments, mut client: Client) -> Result<(), Failure> {
     let account = account_name(&arguments.account);
-    let balance = balance(&mut client, &account, &arguments.date).await?;
+    let (balance, of) = balance(&mut client, &account, &arguments.date).await?;
     let request = pb::GetAgeingRequest {
         account: account.clone(),
         date: balance.date.clone(),
@@ -85,9 +89,9 @@ pub(super) async fn report(arguments: ReportArguments, mut client: Client) -> Re
     let mut open = breaks::all(&mut client, request).await?;
     open.retain(|found| found.state() != pb::BreakState::Resolved);
     arguments.output.write_all(&[
-        tables::balance(&balance)?,
-        tables::ageing(&account, &balance.date, &cells)?,
-        tables::breaks(&account, &open)?,
+        report_tables::balance(&balance, of.as_ref())?,
+        report_tables::ageing(&account, &balance.date, &cells)?,
+        report_tables::open_breaks(&account, &open)?,
     ])
 }
 

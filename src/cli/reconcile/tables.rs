@@ -3,6 +3,7 @@
 use super::super::fund_tables::payer_words;
 use super::super::output::Failure;
 use super::super::tables::{UNIT, code, money, text};
+use super::report_tables::balance;
 use crate::domain::reconciliation::{BreakState, Class, JobState, PeriodState};
 use crate::grpc::pb;
 use crate::report::{Cell, Column, Table};
@@ -239,9 +240,13 @@ pub(super) fn breaks(account: &str, breaks: &[pb::Break]) -> Result<Table, Failu
         ]);
     }
     Ok(Table {
-        title: format!("差异清单 Breaks of {account}"),
+        title: format!("差异清单 Breaks: {}", code(account)),
         unit: UNIT.to_owned(),
-        notes: Vec::new(),
+        notes: if breaks.is_empty() {
+            vec!["无差异 No breaks".to_owned()]
+        } else {
+            Vec::new()
+        },
         columns: vec![
             Column::new("break", "序号 No."),
             Column::new("class", "类别 Class"),
@@ -325,112 +330,12 @@ pub(super) fn break_detail(found: &pb::GetBreakResponse) -> Result<Table, Failur
     })
 }
 
-/// Open breaks by class and age.
-pub(super) fn ageing(account: &str, date: &str, cells: &[pb::AgeingCell]) -> Result<Table, Failure> {
-    let mut rows = Vec::with_capacity(cells.len());
-    for cell in cells {
-        let band = match (cell.from_days, cell.to_days) {
-            (from, 0) if from > 0 => format!("{from} 天以上 days or more"),
-            (from, to) => format!("{from}–{to} 天 days"),
-        };
-        rows.push(vec![
-            both(class_words(cell.match_class)),
-            text(band),
-            count(cell.count),
-            money(&cell.amount)?,
-        ]);
-    }
-    let mut notes = Vec::new();
-    if !date.is_empty() {
-        notes.push(format!("截至 As of {date}"));
-    }
-    Ok(Table {
-        title: format!("差异账龄 Age of open breaks of {account}"),
-        unit: UNIT.to_owned(),
-        notes,
-        columns: vec![
-            Column::new("class", "类别 Class"),
-            Column::new("age", "账龄 Age"),
-            Column::summed("count", "项数 Count"),
-            Column::summed("amount", "金额 Amount"),
-        ],
-        rows,
-        totals: true,
-    })
-}
-
-/// Both balances and what lies between them.
-pub(super) fn balance(found: &pb::BalanceReconciliation) -> Result<Table, Failure> {
-    let mut rows = Vec::new();
-    let total = |code: &str, title: &str, amount: &str| -> Result<Vec<Cell>, Failure> {
-        Ok(vec![text(code), text(title), Cell::Empty, money(amount)?])
-    };
-    for (side, begins, ends) in [
-        (
-            pb::BalanceSide::Book,
-            ("book", "账面余额 Balance of the books", &found.book),
-            (
-                "adjusted_book",
-                "调节后账面余额 Adjusted balance of the books",
-                &found.adjusted_book,
-            ),
-        ),
-        (
-            pb::BalanceSide::Bank,
-            ("bank", "银行对账单余额 Balance at the bank", &found.bank),
-            (
-                "adjusted_bank",
-                "调节后银行余额 Adjusted balance at the bank",
-                &found.adjusted_bank,
-            ),
-        ),
-    ] {
-        rows.push(total(begins.0, begins.1, begins.2)?);
-        for item in found.items.iter().filter(|item| item.side() == side) {
-            let title = item.title.clone().unwrap_or_default();
-            rows.push(vec![
-                text(&item.code),
-                text(format!("加减 {} / {}", title.zh, title.en)),
-                count(item.count),
-                money(&item.amount)?,
-            ]);
-        }
-        rows.push(total(ends.0, ends.1, ends.2)?);
-    }
-    rows.push(total("difference", "差额 Difference", &found.difference)?);
-    let ties = if found.difference == "0.00" {
-        "两方余额相符 Both balances agree"
-    } else {
-        "两方余额不符 The balances do not agree"
-    };
-    Ok(Table {
-        title: format!("银行存款余额调节表 Balance reconciliation of {}", found.account),
-        unit: UNIT.to_owned(),
-        notes: vec![
-            format!(
-                "日期 Date: {}, 对账单截至 statements to {}",
-                found.date, found.stated_to
-            ),
-            format!("期初余额 Opening balance: {}", found.opening),
-            ties.to_owned(),
-        ],
-        columns: vec![
-            Column::new("code", "代码 Code"),
-            Column::new("item", "项目 Item"),
-            Column::new("count", "笔数 Count"),
-            Column::new("amount", "金额 Amount"),
-        ],
-        rows,
-        totals: false,
-    })
-}
-
 /// One month: its balances, and what stands in the way.
 pub(super) fn period(found: &pb::GetPeriodResponse) -> Result<Table, Failure> {
     let month = found.period.clone().unwrap_or_default();
     let mut table = match &month.balance {
-        Some(found) => balance(found)?,
-        None => balance(&pb::BalanceReconciliation::default())?,
+        Some(found) => balance(found, None)?,
+        None => balance(&pb::BalanceReconciliation::default(), None)?,
     };
     if month.balance.is_none() {
         table.rows.clear();
@@ -477,7 +382,7 @@ pub(super) fn periods(account: &str, periods: &[pb::Period]) -> Result<Table, Fa
         ]);
     }
     Ok(Table {
-        title: format!("月份 Months of {account}"),
+        title: format!("月份 Months: {}", code(account)),
         unit: UNIT.to_owned(),
         notes: Vec::new(),
         columns: vec![

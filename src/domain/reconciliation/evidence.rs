@@ -60,6 +60,12 @@ impl Evidence {
         let (due, on) = (self.expected_on.as_str(), self.found_on.as_str());
         let other = self.other_reference.as_str();
         let many = self.candidates;
+        // Amounts are shown without their sign, so that the words have to say which way the money went.
+        let (way_en, way_zh) = if self.found.is_negative() {
+            ("went out", "支出")
+        } else {
+            ("came in", "收入")
+        };
         let (en, zh) = match self.reason {
             Reason::Agreed => (
                 format!("books {expected}, bank {found} on {on}"),
@@ -74,24 +80,26 @@ impl Evidence {
                 format!("应于 {due} 前支付 {expected},对账单中尚无流水"),
             ),
             Reason::NothingFits => (
-                format!("{found} booked on {on} has no reference, and no payment fits it"),
-                format!("{on} 入账 {found},无参考号,也无相符付款"),
+                format!("{found} {way_en} on {on} without a reference, and no payment fits it"),
+                format!("{on} {way_zh} {found},无参考号,也无相符付款"),
             ),
             Reason::Ambiguous => (
-                format!("{found} booked on {on} fits {many} payments or competes with other lines for one"),
-                format!("{on} 入账 {found},有 {many} 笔付款或多条流水相符,无法唯一确定"),
+                format!(
+                    "{found} {way_en} on {on} and fits {many} payments, or competes with other lines for one"
+                ),
+                format!("{on} {way_zh} {found},有 {many} 笔付款或多条流水相符,无法唯一确定"),
             ),
             Reason::ReferenceUnknown => (
-                format!("{found} booked on {on}: the reference {other} is of no payment from this account"),
-                format!("{on} 入账 {found},参考号 {other} 不属于本账户的付款"),
+                format!("{found} {way_en} on {on}: the reference {other} is of no payment from this account"),
+                format!("{on} {way_zh} {found},参考号 {other} 不属于本账户的付款"),
             ),
             Reason::PaymentFailed => (
-                format!("{found} booked on {on} for payment {other}, which was noted as failed"),
-                format!("{on} 入账 {found},对应付款 {other} 已登记为失败"),
+                format!("{found} {way_en} on {on} for payment {other}, which was noted as failed"),
+                format!("{on} {way_zh} {found},对应付款 {other} 已登记为失败"),
             ),
             Reason::PaymentReturned => (
-                format!("{found} booked on {on} for payment {other}, whose money had come back before"),
-                format!("{on} 入账 {found},对应付款 {other} 此前已退回"),
+                format!("{found} {way_en} on {on} for payment {other}, whose money had come back before"),
+                format!("{on} {way_zh} {found},对应付款 {other} 此前已退回"),
             ),
             Reason::CreditWithoutDebit => (
                 format!("{found} came in on {on} for payment {other}, which no earlier line pays"),
@@ -107,15 +115,15 @@ impl Evidence {
             ),
             Reason::PaidAlready => (
                 format!("{found} booked on {on} pays {other} again, which another line pays"),
-                format!("{on} 入账 {found},付款 {other} 已由另一条流水支付"),
+                format!("{on} {way_zh} {found},付款 {other} 已由另一条流水支付"),
             ),
             Reason::TotalDiffers => (
-                format!("{found} booked on {on} for order {other}, whose open payments are {expected}"),
-                format!("{on} 入账 {found},批次 {other} 未核销付款合计 {expected}"),
+                format!("{found} {way_en} on {on} for order {other}, whose open payments are {expected}"),
+                format!("{on} {way_zh} {found},批次 {other} 未核销付款合计 {expected}"),
             ),
             Reason::AfterDeadline => (
                 format!("{found} booked on {on}, after {due}"),
-                format!("{on} 入账 {found},晚于期限 {due}"),
+                format!("{on} {way_zh} {found},晚于期限 {due}"),
             ),
             Reason::Returned => (
                 format!("{expected} was paid and came back on {on}"),

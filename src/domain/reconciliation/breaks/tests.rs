@@ -1,6 +1,8 @@
 //! What can be done to a break, by whom, and what comes of it.
 
 use super::*;
+use crate::domain::money::Money;
+use crate::domain::reconciliation::{Class, Reason};
 use time::macros::date;
 
 fn money(text: &str) -> Money {
