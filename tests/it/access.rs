@@ -4,5 +4,6 @@
 mod attacks;
 mod everything;
 mod limits;
+mod rsa;
 mod setup;
 mod tokens;
