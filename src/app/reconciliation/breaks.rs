@@ -6,7 +6,6 @@
 
 use super::periods::month_is_closed;
 use crate::app::desk::Command;
-use crate::app::ledger::entry_name;
 use crate::app::records::BreakFilter;
 use crate::app::{App, Mutation, check_request_id, clock};
 use crate::domain::access::Scope;
@@ -654,7 +653,7 @@ async fn check_correction(
 ) -> Result<(), Error> {
     const FIELD: &str = "correction.payment";
     let reference = correction.payment();
-    let payment = payment_of(tx, reference).await?;
+    // The same words where there is no such payment: whose account it is not must not learn that there is one.
     let places = tx.hand_payments(&[reference]).await?;
     if !places
         .get(reference)
@@ -668,6 +667,7 @@ async fn check_correction(
         )
         .into());
     }
+    let payment = payment_of(tx, reference).await?;
     let (wanted, en, zh) = match correction {
         Correction::Return { .. } => (
             PaymentState::Settled,
@@ -721,10 +721,7 @@ async fn check_entry(tx: &Tx, account: &BankAccount, found: &Break, name: &str) 
         .ok_or_else(|| refused(name))?;
     let entry = tx.entries_numbered(&fund, [number]).await?.remove(&number);
     let Some(Ok(entry)) = entry else {
-        return Err(Error::NotFound {
-            kind: "entry",
-            name: entry_name(&fund, number),
-        });
+        return Err(refused(name));
     };
     let posting = &entry.posting;
     let to = &posting.to;
@@ -737,7 +734,11 @@ async fn check_entry(tx: &Tx, account: &BankAccount, found: &Break, name: &str) 
             .any(|cover| cover.payer == to.payer && cover.region.is_none()),
     };
     let receives = matches!(posting.event, Event::Receive | Event::Contribute) && posting.reverses.is_none();
-    if !receives || posting.amount != amount || !here {
+    // What an entry of another account says is told to nobody who works on this one.
+    if !here {
+        return Err(refused(name));
+    }
+    if !receives || posting.amount != amount {
         return Err(refused(&format!("{name}: {} {}", posting.event, posting.amount)));
     }
     if tx.entry_is_taken(name).await? {
