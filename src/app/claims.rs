@@ -5,6 +5,7 @@ use super::books::OpenBooks;
 use super::desk::{
     Command, Outcome, Refusal, answered_many, answered_one, no_claim, objection_name, with_masked_texts,
 };
+use super::disbursement::no_payment;
 use super::personal::Disclosure;
 use super::policies::compile;
 use super::records::{Change, ClaimFilter, ClaimMaterial, Objection};
@@ -94,10 +95,25 @@ impl App {
     ) -> Result<Vec<Outcome>, Error> {
         check_count(inputs.len())?;
         let vault = self.vault()?;
+        // A region that is out of reach is refused in words that name it, also where the call is repeated and the
+        // claim was handed in when it was in reach.
+        let elsewhere: Vec<Option<Refusal>> = inputs
+            .iter()
+            .map(|input| {
+                let region = &input.as_ref().ok()?.assess.region;
+                let refused = mutation.scope.admit_region(region).err()?;
+                Some(Refusal::from(&refused))
+            })
+            .collect();
+        let told = |outcomes: Vec<Outcome>| {
+            let both = outcomes.into_iter().zip(elsewhere.iter().cloned());
+            both.map(|(outcome, refusal)| refusal.map_or(outcome, Err))
+                .collect()
+        };
         let commands = {
             let tx = self.store().begin_read().await?;
             if let Some(answer) = answered_many(&tx, mutation, "SubmitClaims").await? {
-                return Ok(answer);
+                return Ok(told(answer));
             }
             let rules = self.rules(&tx).await?;
             let mut paths: HashMap<RegionCode, Vec<RegionCode>> = HashMap::new();
@@ -130,6 +146,7 @@ impl App {
         self.desk
             .many((self.store(), vault), mutation.clone(), "SubmitClaims", commands)
             .await
+            .map(told)
     }
 
     /// Does something to one claim.
@@ -209,7 +226,12 @@ impl App {
             amount,
             answer,
         };
-        self.change_claim(mutation, "RecordPaymentResult", command).await
+        let concluded = self.change_claim(mutation, "RecordPaymentResult", command).await;
+        // A payment that is out of reach by now is told by its reference, as in a first call.
+        concluded.map_err(|refused| match refused {
+            Error::NotFound { kind: "claim", .. } => no_payment(reference),
+            other => other,
+        })
     }
 
     /// Binds quota for claims that wait, in the order of their approval, until one does not fit.

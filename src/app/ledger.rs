@@ -188,7 +188,9 @@ impl App {
         limit: u64,
     ) -> Result<Balances, Error> {
         let tx = self.store().begin_read().await?;
-        let last = find_fund(&tx, fund).await?.journal.entries;
+        let end = find_fund(&tx, fund).await?.journal.entries;
+        // Who reaches some regions is not told how much is posted in the others, or when.
+        let last = tx.last_entry_within(fund, scope, end).await?;
         let entry = match moment {
             Moment::Now => last,
             Moment::Entry(number) if number > last => {
@@ -201,7 +203,10 @@ impl App {
                 .into());
             }
             Moment::Entry(number) => number,
-            Moment::Time(at) => tx.last_entry_at(fund, at).await?,
+            Moment::Time(at) => {
+                let then = tx.last_entry_at(fund, at).await?;
+                tx.last_entry_within(fund, scope, then).await?
+            }
         };
         let past = (entry < last).then_some(entry);
         let balances = tx.balances_at(fund, scope, filter, past, after, limit).await?;
@@ -292,6 +297,31 @@ impl App {
         Ok(Some(verification))
     }
 
+    /// Refuses to watch from after a change that there is not yet. Who reaches some regions is not told the number of
+    /// the last change in the others.
+    pub async fn check_change(&self, scope: &Scope, fund: &FundId, after: u64) -> Result<(), Error> {
+        const FIELD: &str = "after";
+        let tx = self.store().begin_read().await?;
+        let newest = find_fund(&tx, fund).await?.changes;
+        let refused = |en: String, zh: String| Violation::new(FIELD, after.to_string(), en, zh).into();
+        if scope.is_all() {
+            if after <= newest {
+                return Ok(());
+            }
+            return Err(refused(
+                format!("at most {newest}, the number of the last change of {fund}"),
+                format!("不大于 {newest}({fund} 最后一条变更的编号)"),
+            ));
+        }
+        if after == 0 || !tx.changes(fund, scope, None, after - 1, 1).await?.is_empty() {
+            return Ok(());
+        }
+        Err(refused(
+            format!("at most the number of the last change of {fund} in your regions"),
+            format!("不大于 {fund} 在权限范围内最后一条变更的编号"),
+        ))
+    }
+
     /// The end of a fund's journal.
     pub async fn fund_head(&self, fund: &FundId) -> Result<FundHead, Error> {
         find_fund(&self.store().begin_read().await?, fund).await
@@ -344,7 +374,7 @@ async fn find_entry(tx: &Tx, fund: &FundId, number: u64) -> Result<Entry, Error>
     }
 }
 
-fn no_entry(fund: &FundId, number: u64) -> Error {
+pub(super) fn no_entry(fund: &FundId, number: u64) -> Error {
     Error::NotFound {
         kind: "entry",
         name: entry_name(fund, number),
@@ -392,7 +422,7 @@ async fn post(
 }
 
 /// The region that a posting is about, where it is about one.
-fn region_of(posting: &Posting) -> Option<&RegionCode> {
+pub(super) fn region_of(posting: &Posting) -> Option<&RegionCode> {
     posting.to.region.as_ref().or(posting.from.region.as_ref())
 }
 

@@ -17,6 +17,7 @@ mod issuing;
 pub mod ledger;
 pub mod personal;
 pub mod policies;
+mod reach;
 mod readings;
 pub mod reconciliation;
 pub mod records;
@@ -34,6 +35,7 @@ use crate::domain::error::{Bilingual, Error, Violation};
 use crate::domain::identity::Principal;
 use crate::domain::payment::Debtors;
 use crate::store::{Store, Tx, retrying};
+use reach::Repeatable;
 use records::StoredRequest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -163,7 +165,7 @@ impl App {
     /// in the same transaction, so a repeated request gets it again, also after a crash.
     async fn mutate<T, F, Fut>(&self, mutation: &Mutation, method: &'static str, work: F) -> Result<T, Error>
     where
-        T: Serialize + DeserializeOwned,
+        T: Serialize + DeserializeOwned + Repeatable,
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = Result<(Tx, T), Error>>,
     {
@@ -179,7 +181,7 @@ impl App {
         work: F,
     ) -> Result<T, Error>
     where
-        T: Serialize + DeserializeOwned,
+        T: Serialize + DeserializeOwned + Repeatable,
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = Result<(Tx, T), Error>>,
     {
@@ -194,7 +196,7 @@ impl App {
         work: F,
     ) -> Result<T, Error>
     where
-        T: Serialize + DeserializeOwned,
+        T: Serialize + DeserializeOwned + Repeatable,
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = Result<(Tx, T), Error>>,
     {
@@ -214,7 +216,8 @@ impl App {
                         request_id: mutation.request_id.clone(),
                     });
                 }
-                let answer = serde_json::from_str(&stored.response).map_err(Error::internal)?;
+                let answer: T = serde_json::from_str(&stored.response).map_err(Error::internal)?;
+                answer.within(&mutation.scope)?;
                 return Ok((answer, false));
             }
             tx.trail(|trail| trail.begin(call.clone()));

@@ -20,6 +20,7 @@ mod fund;
 mod fund_tables;
 mod import;
 mod keys;
+mod open_files;
 mod output;
 mod policy;
 mod reconcile;

@@ -1,5 +1,6 @@
 //! `serve` and `migrate`.
 
+use super::open_files;
 use super::output::{self, Failure};
 use crate::app::App;
 use crate::config::{Config, mask_password};
@@ -50,6 +51,8 @@ pub(super) async fn open(config: &Config) -> Result<App, Failure> {
 
 /// Serves until told to stop.
 pub(super) async fn serve(config: &Config) -> Result<(), Failure> {
+    // Before the database opens files of its own.
+    open_files::allow(config);
     let app = open(config).await?;
     // Before anybody can learn that the server is there, and ask it to stop.
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;

@@ -143,32 +143,32 @@ rules! {
         ListClaimHistory: Regions [ClaimsRead];
         GetObjection: Regions [ObjectionsRead];
     }
-    // Accounts pay for whole counties and for the city: their statements are seen by whoever sees all regions.
+    // All of it is of one account, which is in reach where every region is that it pays in.
     ReconciliationService {
-        ListBankAccounts: Whole [ReconciliationRead];
-        ImportStatement: Whole [ReconciliationWork];
-        GetStatement: Whole [ReconciliationRead];
-        ListStatements: Whole [ReconciliationRead];
-        ListStatementLines: Whole [ReconciliationRead];
-        CreateReconciliation: Whole [ReconciliationWork];
-        GetReconciliation: Whole [ReconciliationRead];
-        ListReconciliations: Whole [ReconciliationRead];
-        CancelReconciliation: Whole [ReconciliationWork];
-        WatchReconciliation: Whole [ReconciliationRead];
-        ListBreaks: Whole [ReconciliationRead];
-        GetBreak: Whole [ReconciliationRead];
-        AssignBreak: Whole [ReconciliationWork];
-        CommentBreak: Whole [ReconciliationWork];
-        ResolveBreak: Whole [ReconciliationWork];
-        ApproveResolution: Whole [ReconciliationClose];
-        RejectResolution: Whole [ReconciliationClose];
-        ReopenBreak: Whole [ReconciliationWork];
-        GetAgeing: Whole [ReconciliationRead];
-        GetBalanceReconciliation: Whole [ReconciliationRead];
-        GetPeriod: Whole [ReconciliationRead];
-        ListPeriods: Whole [ReconciliationRead];
-        PreparePeriod: Whole [ReconciliationWork];
-        SignPeriod: Whole [ReconciliationClose];
+        ListBankAccounts: Regions [ReconciliationRead];
+        ImportStatement: Regions [ReconciliationWork];
+        GetStatement: Regions [ReconciliationRead];
+        ListStatements: Regions [ReconciliationRead];
+        ListStatementLines: Regions [ReconciliationRead];
+        CreateReconciliation: Regions [ReconciliationWork];
+        GetReconciliation: Regions [ReconciliationRead];
+        ListReconciliations: Regions [ReconciliationRead];
+        CancelReconciliation: Regions [ReconciliationWork];
+        WatchReconciliation: Regions [ReconciliationRead];
+        ListBreaks: Regions [ReconciliationRead];
+        GetBreak: Regions [ReconciliationRead];
+        AssignBreak: Regions [ReconciliationWork];
+        CommentBreak: Regions [ReconciliationWork];
+        ResolveBreak: Regions [ReconciliationWork];
+        ApproveResolution: Regions [ReconciliationClose];
+        RejectResolution: Regions [ReconciliationClose];
+        ReopenBreak: Regions [ReconciliationWork];
+        GetAgeing: Regions [ReconciliationRead];
+        GetBalanceReconciliation: Regions [ReconciliationRead];
+        GetPeriod: Regions [ReconciliationRead];
+        ListPeriods: Regions [ReconciliationRead];
+        PreparePeriod: Regions [ReconciliationWork];
+        SignPeriod: Regions [ReconciliationClose];
     }
     AuditService {
         ListAuditRecords: Whole [AuditRead];

@@ -383,16 +383,10 @@ impl LedgerService for Ledgers {
         let scope = call.scope.clone();
         let message = request.into_inner();
         let fund = names::fund("fund", &message.fund).map_err(|violation| to_status(violation.into()))?;
-        let newest = self.app.fund_head(&fund).await.map_err(to_status)?.changes;
-        if message.after > newest {
-            let violation = Violation::new(
-                "after",
-                message.after.to_string(),
-                format!("at most {newest}, the number of the last change of {fund}"),
-                format!("不大于 {newest}({fund} 最后一条变更的编号)"),
-            );
-            return Err(to_status(violation.into()));
-        }
+        self.app
+            .check_change(&scope, &fund, message.after)
+            .await
+            .map_err(to_status)?;
         let app = self.app.clone();
         Ok(self.gate.stream(permit, |sender| async move {
             let mut commits = app.store().commits();

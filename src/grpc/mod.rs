@@ -15,6 +15,7 @@ mod ledger;
 mod page;
 mod policy;
 mod privacy;
+mod reach;
 mod reconciliation;
 pub mod server;
 mod simulation;

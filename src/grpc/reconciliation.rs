@@ -1,14 +1,14 @@
 //! ReconciliationService.
 
 use super::convert::reconciliation::{
-    account_name, break_filter, break_name, from_account, from_ageing, from_balance, from_break, from_detail,
-    from_job, from_line, from_obstacle, from_period, from_statement, given, how, job_name, optional_account,
-    optional_day, period_name, statement_format, statement_name,
+    break_filter, from_account, from_ageing, from_balance, from_break, from_detail, from_job, from_line,
+    from_obstacle, from_period, from_statement, given, how, optional_day, statement_format,
 };
-use super::gate::{Answers, Call, Gate};
+use super::gate::{Answers, Call, Gate, scope_of};
 use super::page::Page;
 use super::pb;
 use super::pb::reconciliation_service_server::ReconciliationService;
+use super::reach::Names;
 use super::status::to_status;
 use super::upload::Upload;
 use super::workers::Worker;
@@ -23,7 +23,7 @@ use crate::statement::{Mapping, Reader};
 use prost::Message as _;
 use std::fs::File;
 use std::io::BufReader;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tonic::{Request, Response, Status, Streaming};
 
 pub(super) struct Reconciliations {
@@ -36,6 +36,8 @@ type Answer<T> = Result<Response<T>, Status>;
 
 /// Longest wait of a watcher before it asks again: other servers may write to the same database.
 const WATCH_EVERY: Duration = Duration::from_millis(200);
+/// How often it is seen whether a watcher may still watch.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// A mutation whose message becomes a break.
 macro_rules! act {
@@ -56,7 +58,7 @@ macro_rules! close {
         let (mutation, message) = $self.gate.mutation($request)?;
         let app = $self.app.clone();
         let work = async move {
-            let (account, month) = period_name("name", &message.name)?;
+            let (account, month) = Names::of(&app, &mutation.scope).period("name", &message.name)?;
             from_period(&app.$method(&mutation, &account, month, &message.etag).await?)
         };
         let period = Some($self.gate.finish(permit, work).await?);
@@ -69,10 +71,10 @@ impl ReconciliationService for Reconciliations {
     #[tracing::instrument(skip_all, name = "ListBankAccounts")]
     async fn list_bank_accounts(
         &self,
-        _: Request<pb::ListBankAccountsRequest>,
+        request: Request<pb::ListBankAccountsRequest>,
     ) -> Answer<pb::ListBankAccountsResponse> {
         let _permit = self.gate.enter()?;
-        let accounts = self.app.bank_accounts();
+        let accounts = self.app.bank_accounts_within(&scope_of(&request)?);
         Ok(Response::new(pb::ListBankAccountsResponse {
             accounts: accounts.all().iter().map(from_account).collect(),
         }))
@@ -109,9 +111,10 @@ impl ReconciliationService for Reconciliations {
         request: Request<pb::GetStatementRequest>,
     ) -> Answer<pb::GetStatementResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let answer = async {
             let name = request.into_inner().name;
-            let (account, number) = statement_name("name", &name)?;
+            let (account, number) = Names::of(&self.app, &scope).statement("name", &name)?;
             let statement = self.app.statement(number).await?;
             if statement.account != account {
                 return Err(no_statement(name));
@@ -129,10 +132,11 @@ impl ReconciliationService for Reconciliations {
         request: Request<pb::ListStatementsRequest>,
     ) -> Answer<pb::ListStatementsResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
-            let page = Page::new(message.page_size, &message.page_token, &message.account)?;
-            let account = account_name("account", &message.account)?;
+            let page = Page::within(&scope, message.page_size, &message.page_token, &message.account)?;
+            let account = Names::of(&self.app, &scope).account("account", &message.account)?;
             self.app.bank_accounts().find(&account)?;
             let after = number_after(&page)?;
             let mut statements = self.app.statements(&account, after, page.limit()).await?;
@@ -154,10 +158,12 @@ impl ReconciliationService for Reconciliations {
         request: Request<pb::ListStatementLinesRequest>,
     ) -> Answer<pb::ListStatementLinesResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
-            let page = Page::new(message.page_size, &message.page_token, &message.statement)?;
-            let (account, number) = statement_name("statement", &message.statement)?;
+            let page = Page::within(&scope, message.page_size, &message.page_token, &message.statement)?;
+            let (account, number) =
+                Names::of(&self.app, &scope).statement("statement", &message.statement)?;
             if self.app.statement(number).await?.account != account {
                 return Err(no_statement(message.statement.clone()));
             }
@@ -183,7 +189,7 @@ impl ReconciliationService for Reconciliations {
         let app = self.app.clone();
         let work = async move {
             let create = CreateJob {
-                account: account_name("account", &message.account)?,
+                account: Names::of(&app, &mutation.scope).account("account", &message.account)?,
                 as_of: match optional_day("date", &message.date)? {
                     Some(day) => day,
                     None => clock::today()?,
@@ -202,10 +208,12 @@ impl ReconciliationService for Reconciliations {
         request: Request<pb::GetReconciliationRequest>,
     ) -> Answer<pb::GetReconciliationResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let answer = async {
-            let number = job_name("name", &request.into_inner().name)?;
+            let names = Names::of(&self.app, &scope);
+            let job = names.reconciliation("name", &request.into_inner().name).await?;
             Ok(pb::GetReconciliationResponse {
-                reconciliation: Some(from_job(&self.app.reconciliation(number).await?)?),
+                reconciliation: Some(from_job(&job)?),
             })
         };
         answer.await.map(Response::new).map_err(to_status)
@@ -217,14 +225,15 @@ impl ReconciliationService for Reconciliations {
         request: Request<pb::ListReconciliationsRequest>,
     ) -> Answer<pb::ListReconciliationsResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
-            let page = Page::new(message.page_size, &message.page_token, &message.account)?;
-            let account = optional_account("account", &message.account)?;
+            let page = Page::within(&scope, message.page_size, &message.page_token, &message.account)?;
+            let accounts = Names::of(&self.app, &scope).accounts("account", &message.account)?;
             let before = number_after(&page)?;
             let mut jobs = self
                 .app
-                .reconciliations(account.as_ref(), before, page.limit())
+                .reconciliations(accounts.as_deref(), before, page.limit())
                 .await?;
             let next_page_token = page.cut(&mut jobs, |job| job.number.to_string());
             Ok(pb::ListReconciliationsResponse {
@@ -244,7 +253,8 @@ impl ReconciliationService for Reconciliations {
         let (mutation, message) = self.gate.mutation(request)?;
         let app = self.app.clone();
         let work = async move {
-            let number = job_name("name", &message.name)?;
+            let names = Names::of(&app, &mutation.scope);
+            let number = names.reconciliation("name", &message.name).await?.number;
             from_job(&app.cancel_reconciliation(&mutation, number).await?)
         };
         let reconciliation = Some(self.gate.finish(permit, work).await?);
@@ -259,18 +269,24 @@ impl ReconciliationService for Reconciliations {
         request: Request<pb::WatchReconciliationRequest>,
     ) -> Answer<Self::WatchReconciliationStream> {
         let permit = self.gate.enter_waiting()?;
-        let number = job_name("name", &request.into_inner().name);
-        let number = number.map_err(|violation| to_status(violation.into()))?;
+        let call = Call::of(&request)?;
+        let names = Names::of(&self.app, &call.scope);
         // A job that there is not is told at once, not by the stream.
-        self.app.reconciliation(number).await.map_err(to_status)?;
+        let job = names.reconciliation("name", &request.into_inner().name).await;
+        let number = job.map_err(to_status)?.number;
         self.worker.start(&self.app, &self.gate);
         let app = self.app.clone();
         Ok(self.gate.stream(permit, move |sender| async move {
             let mut commits = app.store().commits();
             let mut told: Option<Job> = None;
+            let mut looked = Instant::now();
             loop {
                 // What is committed from here on wakes the wait below.
                 commits.mark_unchanged();
+                if looked.elapsed() >= LOOK_AGAIN {
+                    call.still().await?;
+                    looked = Instant::now();
+                }
                 let job = app.reconciliation(number).await?;
                 let over = job.state.is_over();
                 if told.as_ref().is_none_or(|told| told.version != job.version) {
@@ -294,6 +310,7 @@ impl ReconciliationService for Reconciliations {
     #[tracing::instrument(skip_all, name = "ListBreaks")]
     async fn list_breaks(&self, request: Request<pb::ListBreaksRequest>) -> Answer<pb::ListBreaksResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
             let query = pb::ListBreaksRequest {
@@ -302,8 +319,8 @@ impl ReconciliationService for Reconciliations {
                 ..message.clone()
             };
             let query = hex::encode(query.encode_to_vec());
-            let page = Page::new(message.page_size, &message.page_token, &query)?;
-            let account = account_name("account", &message.account)?;
+            let page = Page::within(&scope, message.page_size, &message.page_token, &query)?;
+            let account = Names::of(&self.app, &scope).account("account", &message.account)?;
             let filter = break_filter(&message)?;
             let after = number_after(&page)?;
             let mut breaks = self.app.breaks(&account, &filter, after, page.limit()).await?;
@@ -319,8 +336,10 @@ impl ReconciliationService for Reconciliations {
     #[tracing::instrument(skip_all, name = "GetBreak")]
     async fn get_break(&self, request: Request<pb::GetBreakRequest>) -> Answer<pb::GetBreakResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let answer = async {
-            let id = break_name("name", &request.into_inner().name)?;
+            let names = Names::of(&self.app, &scope);
+            let id = names.bank_break("name", &request.into_inner().name)?;
             let detail = self.app.bank_break(&id).await?;
             let line: Option<LineId> = detail.found.line().or(detail.found.evidence.other_line);
             let mut message = from_detail(&detail)?;
@@ -339,7 +358,7 @@ impl ReconciliationService for Reconciliations {
         request: Request<pb::AssignBreakRequest>,
     ) -> Answer<pb::AssignBreakResponse> {
         act!(self, request, AssignBreakResponse, |app, mutation, message| {
-            let id = break_name("name", &message.name)?;
+            let id = Names::of(&app, &mutation.scope).bank_break("name", &message.name)?;
             let assignee = (!message.assignee.is_empty()).then(|| Principal::parse(&message.assignee));
             let assignee = assignee.transpose().map_err(|violation| Violation {
                 field: "assignee".to_owned(),
@@ -355,7 +374,7 @@ impl ReconciliationService for Reconciliations {
         request: Request<pb::CommentBreakRequest>,
     ) -> Answer<pb::CommentBreakResponse> {
         act!(self, request, CommentBreakResponse, |app, mutation, message| {
-            let id = break_name("name", &message.name)?;
+            let id = Names::of(&app, &mutation.scope).bank_break("name", &message.name)?;
             app.comment_break(&mutation, &id, &message.etag, &message.comment)
                 .await?
         })
@@ -367,7 +386,7 @@ impl ReconciliationService for Reconciliations {
         request: Request<pb::ResolveBreakRequest>,
     ) -> Answer<pb::ResolveBreakResponse> {
         act!(self, request, ResolveBreakResponse, |app, mutation, message| {
-            let id = break_name("name", &message.name)?;
+            let id = Names::of(&app, &mutation.scope).bank_break("name", &message.name)?;
             let how = how(&message)?;
             app.resolve_break(&mutation, &id, &message.etag, how, &message.reason)
                 .await?
@@ -384,7 +403,7 @@ impl ReconciliationService for Reconciliations {
             request,
             ApproveResolutionResponse,
             |app, mutation, message| {
-                let id = break_name("name", &message.name)?;
+                let id = Names::of(&app, &mutation.scope).bank_break("name", &message.name)?;
                 app.approve_resolution(&mutation, &id, &message.etag).await?
             }
         )
@@ -400,7 +419,7 @@ impl ReconciliationService for Reconciliations {
             request,
             RejectResolutionResponse,
             |app, mutation, message| {
-                let id = break_name("name", &message.name)?;
+                let id = Names::of(&app, &mutation.scope).bank_break("name", &message.name)?;
                 app.reject_resolution(&mutation, &id, &message.etag, &message.reason)
                     .await?
             }
@@ -413,7 +432,7 @@ impl ReconciliationService for Reconciliations {
         request: Request<pb::ReopenBreakRequest>,
     ) -> Answer<pb::ReopenBreakResponse> {
         act!(self, request, ReopenBreakResponse, |app, mutation, message| {
-            let id = break_name("name", &message.name)?;
+            let id = Names::of(&app, &mutation.scope).bank_break("name", &message.name)?;
             app.reopen_break(&mutation, &id, &message.etag, &message.reason)
                 .await?
         })
@@ -422,9 +441,10 @@ impl ReconciliationService for Reconciliations {
     #[tracing::instrument(skip_all, name = "GetAgeing")]
     async fn get_ageing(&self, request: Request<pb::GetAgeingRequest>) -> Answer<pb::GetAgeingResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
-            let account = account_name("account", &message.account)?;
+            let account = Names::of(&self.app, &scope).account("account", &message.account)?;
             let on = optional_day("date", &message.date)?;
             let cells = self.app.ageing(&account, on, &message.bands).await?;
             Ok(pb::GetAgeingResponse {
@@ -440,9 +460,10 @@ impl ReconciliationService for Reconciliations {
         request: Request<pb::GetBalanceReconciliationRequest>,
     ) -> Answer<pb::GetBalanceReconciliationResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
-            let account = account_name("account", &message.account)?;
+            let account = Names::of(&self.app, &scope).account("account", &message.account)?;
             let on = optional_day("date", &message.date)?;
             let balance = self.app.balance(&account, on).await?;
             Ok(pb::GetBalanceReconciliationResponse {
@@ -455,8 +476,10 @@ impl ReconciliationService for Reconciliations {
     #[tracing::instrument(skip_all, name = "GetPeriod")]
     async fn get_period(&self, request: Request<pb::GetPeriodRequest>) -> Answer<pb::GetPeriodResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let answer = async {
-            let (account, month) = period_name("name", &request.into_inner().name)?;
+            let names = Names::of(&self.app, &scope);
+            let (account, month) = names.period("name", &request.into_inner().name)?;
             let detail = self.app.period(&account, month).await?;
             Ok(pb::GetPeriodResponse {
                 period: Some(from_period(&detail.period)?),
@@ -472,10 +495,11 @@ impl ReconciliationService for Reconciliations {
         request: Request<pb::ListPeriodsRequest>,
     ) -> Answer<pb::ListPeriodsResponse> {
         let _permit = self.gate.enter()?;
+        let scope = scope_of(&request)?;
         let message = request.into_inner();
         let answer = async {
-            let page = Page::new(message.page_size, &message.page_token, &message.account)?;
-            let account = account_name("account", &message.account)?;
+            let page = Page::within(&scope, message.page_size, &message.page_token, &message.account)?;
+            let account = Names::of(&self.app, &scope).account("account", &message.account)?;
             let after = page.after.as_deref();
             let after = after.map(|month| Month::parse("page_token", month)).transpose()?;
             let mut periods = self.app.periods(&account, after, page.limit()).await?;
@@ -543,7 +567,8 @@ async fn import(
     file: File,
     digest: &Digest,
 ) -> Result<crate::app::reconciliation::records::ImportedStatements, Error> {
-    let account = optional_account("header.account", &header.account)?;
+    let names = Names::of(app, &mutation.scope);
+    let account = names.optional_account("header.account", &header.account)?;
     let wanted = statement_format("header.format", header.format)?;
     let mapping = (!header.mapping.is_empty()).then(|| Mapping::parse(&header.mapping));
     let mapping = mapping.transpose()?;

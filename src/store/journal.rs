@@ -57,6 +57,32 @@ impl Tx {
             .map(Option::unwrap_or_default)
     }
 
+    /// The number of the last entry up to `last` that moves an account of the regions of `scope`; 0 where there is none.
+    pub async fn last_entry_within(&self, fund: &FundId, scope: &Scope, last: u64) -> Result<u64, Error> {
+        if scope.is_all() {
+            return Ok(last);
+        }
+        let mut parameters = Parameters::default();
+        let fund = parameters.add(text(fund.as_str()));
+        let last = parameters.add(number(last));
+        let within = parameters.within("a.region", scope);
+        // Each side is the end of a range in an index, account by account.
+        let side = |side: &str| {
+            format!(
+                "SELECT MAX(e.number) AS number FROM ledger_account a JOIN ledger_entry e ON e.fund = a.fund \
+                 AND e.{side} = a.account AND e.number <= {last} WHERE a.fund = {fund}{within}"
+            )
+        };
+        let statement = format!(
+            "SELECT COALESCE(MAX(x.number), 0) AS number FROM ({} UNION ALL {}) AS x",
+            side("from_account"),
+            side("to_account")
+        );
+        self.number_of(&statement, parameters)
+            .await
+            .map(Option::unwrap_or_default)
+    }
+
     /// The number of a fund's last entry that is stored, whatever the fund's row says; 0 where there is none.
     pub async fn last_entry(&self, fund: &FundId) -> Result<u64, Error> {
         let mut parameters = Parameters::default();

@@ -4,5 +4,8 @@
 mod attacks;
 mod everything;
 mod limits;
+mod reconciling;
+mod repeating;
+mod rsa;
 mod setup;
 mod tokens;

@@ -94,7 +94,12 @@ where
     };
     let vault = Vault::parse(&Vault::generate("test", None).unwrap()).unwrap();
     let signing = SigningKey::parse(&generate_signing_key("test", None).unwrap()).unwrap();
-    let world = World { url, vault, signing };
+    let world = World {
+        url,
+        vault,
+        signing,
+        debtors: debtors(),
+    };
     let ended = tokio::spawn(story(world)).await;
     if let Some(fresh) = postgres {
         fresh.drop_it().await;
@@ -146,6 +151,8 @@ pub struct World {
     pub vault: Vault,
     /// The key that signs checkpoints.
     pub signing: SigningKey,
+    /// The accounts that pay.
+    pub debtors: Debtors,
 }
 
 /// Limits that no story meets by accident.
@@ -244,7 +251,7 @@ impl World {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let app = App::new(store.clone())
-            .with_debtors(debtors())
+            .with_debtors(self.debtors.clone())
             .with_audit_keys(AuditKeys {
                 signing: Some(self.signing.clone()),
                 directory: None,

@@ -310,16 +310,30 @@ async fn a_message_over_the_limit_is_refused(world: World) {
 }
 
 /// The program itself.
-struct Program {
+pub struct Program {
     child: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
+    /// What it logged before it served.
+    pub began: Vec<serde_json::Value>,
 }
 
 impl Program {
     fn start(world: &World, settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_incentive-fund"));
+        command.args(["serve", "--insecure"]);
+        Self::run(command, world, settings)
+    }
+
+    /// Serves callers with tokens, as a process that a shell has limited before.
+    pub fn limited(world: &World, limits: &str, settings: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{limits} && exec \"$0\" serve")]);
+        command.arg(env!("CARGO_BIN_EXE_incentive-fund"));
+        Self::run(command, world, settings)
+    }
+
+    fn run(mut command: Command, world: &World, settings: &[(&str, &str)]) -> Self {
         command
-            .args(["serve", "--insecure"])
             .env("INCENTIVE_FUND__DATABASE__URL", &world.url)
             .env("INCENTIVE_FUND__SERVER__ADDRESS", "127.0.0.1:0")
             .env("INCENTIVE_FUND__LOG__FORMAT", "json")
@@ -334,6 +348,7 @@ impl Program {
         let mut child = command.spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
+        let mut began = Vec::new();
         let address = loop {
             line.clear();
             assert_ne!(
@@ -345,13 +360,18 @@ impl Program {
             if let Some(address) = entry["address"].as_str() {
                 break address.parse().unwrap();
             }
+            began.push(entry);
         };
         // Read on, so that the pipe never fills.
         std::thread::spawn(move || log.lines().map_while(Result::ok).for_each(drop));
-        Self { child, address }
+        Self {
+            child,
+            address,
+            began,
+        }
     }
 
-    fn terminate(&self) {
+    pub fn terminate(&self) {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -362,7 +382,7 @@ impl Program {
         );
     }
 
-    async fn ended(mut self) -> ExitStatus {
+    pub async fn ended(mut self) -> ExitStatus {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {

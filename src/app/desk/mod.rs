@@ -26,12 +26,13 @@ use super::audit::Call;
 use super::records::StoredRequest;
 use super::vault::Vault;
 use super::{Mutation, check_request_id, clock};
+use crate::domain::access::Scope;
 use crate::domain::claim::{Claim, ClaimId};
 use crate::domain::error::Error;
 use crate::store::{Store, Tx, retrying};
 use serde::{Deserialize, Serialize};
 use sheet::Sheet;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -254,7 +255,11 @@ async fn attempt_all(
             } = &job.mutation;
             let key = (caller.as_str().to_owned(), request_id.clone());
             if let Some(stored) = answered.get(&key) {
-                replies.push(repeated(stored, &job.mutation, job.method));
+                let mut reply = repeated(stored, &job.mutation, job.method);
+                if let Ok(Reply::Many(outcomes)) = &mut reply {
+                    keep_receipts(&tx, scope, outcomes).await?;
+                }
+                replies.push(reply);
                 continue;
             }
             let signed = clock::sign(caller);
@@ -329,6 +334,28 @@ fn repeated(stored: &StoredRequest, mutation: &Mutation, method: &str) -> Result
     }
 }
 
+/// Leaves out of the answer to a bulk call what is out of reach by now, in the words for what is not there.
+async fn keep_receipts(tx: &Tx, scope: &Scope, outcomes: &mut [Outcome]) -> Result<(), Error> {
+    if scope.is_all() {
+        return Ok(());
+    }
+    let receipts = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok());
+    let ids: Vec<&ClaimId> = receipts.map(|receipt| &receipt.claim).collect();
+    let claims = tx.claims(&ids).await?;
+    let reached: HashSet<&ClaimId> = (claims.iter())
+        .filter(|claim| scope.covers(&claim.region))
+        .map(|claim| &claim.id)
+        .collect();
+    for outcome in outcomes.iter_mut() {
+        if let Ok(receipt) = outcome
+            && !reached.contains(&receipt.claim)
+        {
+            *outcome = Err(Refusal::from(&no_claim(&receipt.claim)));
+        }
+    }
+    Ok(())
+}
+
 async fn answered_before(tx: &Tx, mutation: &Mutation, method: &str) -> Result<Option<Reply>, Error> {
     check_request_id(&mutation.request_id)?;
     if mutation.request_id.is_empty() {
@@ -379,7 +406,10 @@ pub(super) async fn answered_many(
     method: &str,
 ) -> Result<Option<Vec<Outcome>>, Error> {
     match answered_before(tx, mutation, method).await? {
-        Some(Reply::Many(outcomes)) => Ok(Some(outcomes)),
+        Some(Reply::Many(mut outcomes)) => {
+            keep_receipts(tx, &mutation.scope, &mut outcomes).await?;
+            Ok(Some(outcomes))
+        }
         _ => Ok(None),
     }
 }

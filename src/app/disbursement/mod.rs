@@ -69,10 +69,10 @@ impl App {
     /// [`Error::State`] where nothing can be collected: how many claims wait, and for what.
     pub async fn create_batch(&self, mutation: &Mutation, create: CreateBatch) -> Result<Batch, Error> {
         let create = &create;
+        create.check_reach(&mutation.scope)?;
         self.mutate_posting(mutation, "CreateBatch", |tx| async move {
             let today = clock::today()?;
             create.check(today)?;
-            create.check_reach(&mutation.scope)?;
             let fund = &create.fund;
             let mut books = open(&tx, fund).await?;
             let signed = clock::sign(&mutation.caller);
@@ -264,10 +264,15 @@ async fn open(tx: &Tx, fund: &FundId) -> Result<OpenBooks, Error> {
 async fn find(tx: &Tx, scope: &Scope, name: &BatchName) -> Result<Batch, Error> {
     let found = tx.batch(&name.fund, name.number).await?;
     let found = found.filter(|batch| scope.covers_optional(batch.region.as_ref()));
-    found.ok_or_else(|| Error::NotFound {
+    found.ok_or_else(|| no_batch(&name.to_string()))
+}
+
+/// There is no such batch.
+pub(super) fn no_batch(name: &str) -> Error {
+    Error::NotFound {
         kind: "payment batch",
-        name: name.to_string(),
-    })
+        name: name.to_owned(),
+    }
 }
 
 /// The claims of a batch that is not released, by number.
@@ -392,7 +397,7 @@ pub(super) async fn close_finished(
 }
 
 /// There is no payment with this reference.
-fn no_payment(reference: &str) -> Error {
+pub(super) fn no_payment(reference: &str) -> Error {
     Error::NotFound {
         kind: "payment",
         name: crate::domain::error::excerpt(reference),

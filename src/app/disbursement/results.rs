@@ -128,7 +128,15 @@ impl App {
         let read = results::read(file_name, bytes)?;
         let (said, known, payees) = {
             let tx = self.store().begin_read().await?;
-            if let Some(answer) = answered(&tx, mutation, METHOD).await? {
+            if let Some(number) = scope.batch {
+                let name = BatchName {
+                    fund: scope.fund.clone(),
+                    number,
+                };
+                find(&tx, &mutation.scope, &name).await?;
+            }
+            if let Some(mut answer) = answered(&tx, mutation, METHOD).await? {
+                keep_answers(&tx, &mutation.scope, &mut answer).await?;
                 return Ok(answer);
             }
             let said = self.said(&tx, &mutation.scope, scope, read).await?;
@@ -155,30 +163,37 @@ impl App {
             .collect();
         let (rows, touched) = (&rows, &touched);
         // The answer to the whole, once; the parts have theirs.
-        self.mutate(mutation, METHOD, |tx| async move {
-            let mut batches = Vec::with_capacity(touched.len());
-            for number in touched {
-                let name = BatchName {
-                    fund: scope.fund.clone(),
-                    number: *number,
-                };
-                match find(&tx, &mutation.scope, &name).await {
-                    Ok(batch) => batches.push(batch),
-                    // A batch for all regions, of which the caller reaches some.
-                    Err(Error::NotFound { .. }) => {}
-                    Err(other) => return Err(other),
+        let mut imported = self
+            .mutate(mutation, METHOD, |tx| async move {
+                let mut batches = Vec::with_capacity(touched.len());
+                for number in touched {
+                    let name = BatchName {
+                        fund: scope.fund.clone(),
+                        number: *number,
+                    };
+                    match find(&tx, &mutation.scope, &name).await {
+                        Ok(batch) => batches.push(batch),
+                        // A batch for all regions, of which the caller reaches some.
+                        Err(Error::NotFound { .. }) => {}
+                        Err(other) => return Err(other),
+                    }
                 }
-            }
-            // What was changed is recorded part by part; this says that the file was taken, and answered.
-            let (resource, digest) = (scope.resource_name(), mutation.body.clone());
-            tx.trail(|trail| trail.touch(resource, None, Some(digest)));
-            let imported = ImportedResults {
-                rows: rows.clone(),
-                batches,
-            };
-            Ok((tx, imported))
-        })
-        .await
+                // What was changed is recorded part by part; this says that the file was taken, and answered.
+                let (resource, digest) = (scope.resource_name(), mutation.body.clone());
+                tx.trail(|trail| trail.touch(resource, None, Some(digest)));
+                let imported = ImportedResults {
+                    rows: rows.clone(),
+                    batches,
+                };
+                Ok((tx, imported))
+            })
+            .await?;
+        // Another call with the same id may have been answered meanwhile.
+        if !mutation.scope.is_all() {
+            let tx = self.store().begin_read().await?;
+            keep_answers(&tx, &mutation.scope, &mut imported).await?;
+        }
+        Ok(imported)
     }
 
     /// Notes the bank's answer to one payment, as a clerk reads it from paper or a screen.
@@ -237,7 +252,7 @@ impl App {
             match (answer(&said.outcome, payees.get(&said.reference)), fault) {
                 (None, fault) => row.refuse(fault),
                 (Some(_), Some(fault)) => {
-                    asked.push(rows.len());
+                    asked.push((rows.len(), Some(fault.clone())));
                     commands.push(Err(fault));
                 }
                 (Some(answer), None) => {
@@ -247,7 +262,7 @@ impl App {
                     } else {
                         RowOutcome::Applied
                     };
-                    asked.push(rows.len());
+                    asked.push((rows.len(), None));
                     commands.push(Ok(Command::Conclude {
                         reference: said.reference.clone(),
                         amount: said.amount,
@@ -265,9 +280,10 @@ impl App {
             .desk
             .many(place, mutation.clone(), "ImportResults.part", commands)
             .await?;
-        for (at, outcome) in asked.into_iter().zip(outcomes) {
+        for ((at, fault), outcome) in asked.into_iter().zip(outcomes) {
             if let Some(row) = rows.get_mut(at) {
-                row.refuse(outcome.err());
+                // What is refused here is so whatever a repeated part was answered before.
+                row.refuse(fault.or_else(|| outcome.err()));
             }
         }
         Ok(rows)
@@ -357,6 +373,29 @@ async fn keep_reached(tx: &Tx, reach: &Scope, known: &mut HashMap<String, Paymen
         .map(|claim| claim.id)
         .collect();
     known.retain(|_, payment| reached.contains(&payment.claim));
+    Ok(())
+}
+
+/// Leaves out of an answer what is out of reach by now: such a row is refused, as one of an unknown payment.
+async fn keep_answers(tx: &Tx, reach: &Scope, answer: &mut ImportedResults) -> Result<(), Error> {
+    if reach.is_all() {
+        return Ok(());
+    }
+    let ids: BTreeSet<&ClaimId> = answer.rows.iter().filter_map(|row| row.claim.as_ref()).collect();
+    let claims = tx.claims(&ids.into_iter().collect::<Vec<_>>()).await?;
+    let reached: HashSet<ClaimId> = (claims.into_iter())
+        .filter(|claim| reach.covers(&claim.region))
+        .map(|claim| claim.id)
+        .collect();
+    for row in &mut answer.rows {
+        if row.claim.as_ref().is_some_and(|claim| !reached.contains(claim)) {
+            row.claim = None;
+            row.refuse(Some(Refusal::from(&no_payment(&row.reference))));
+        }
+    }
+    answer
+        .batches
+        .retain(|batch| reach.covers_optional(batch.region.as_ref()));
     Ok(())
 }
 

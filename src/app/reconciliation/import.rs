@@ -4,7 +4,9 @@
 //! meanwhile. A file whose reading or checking fails leaves nothing behind; neither does a process that ends in the
 //! middle: the next import, or the next worker, removes what has not been heard of for a while.
 
+use super::reach::{of_another_account, refuse_file};
 use super::records::{ImportedStatements, LineChunk, LinePersonal, NewLine, Statement};
+use crate::app::audit::digest_of;
 use crate::app::vault::Vault;
 use crate::app::{App, Mutation, check_request_id, clock};
 use crate::domain::allocation::Signature;
@@ -96,8 +98,9 @@ impl App {
         const METHOD: &str = "ImportStatement";
         check_request_id(&mutation.request_id)?;
         let vault = self.vault()?.clone();
+        let accounts = self.bank_accounts_within(&mutation.scope);
         if let Some(account) = &import.account {
-            self.bank_account(account)?;
+            accounts.find(account)?;
         }
         let (answered, known) = {
             let tx = self.store().begin_read().await?;
@@ -108,6 +111,10 @@ impl App {
             };
             (answered.is_some(), tx.statements_of_file(&import.digest).await?)
         };
+        if !self.reach_statements(&mutation.scope, &known) {
+            let refused = tokio::task::spawn_blocking(move || refuse_file(&accounts, events));
+            return Err(refused.await.map_err(Error::internal)?);
+        }
         if answered || !known.is_empty() {
             // Answered as before, or with the statements that the file became.
             let known = &known;
@@ -124,7 +131,7 @@ impl App {
         self.remove_abandoned().await?;
         let (sender, receiver) = mpsc::channel(AHEAD);
         let reading = Reading {
-            accounts: self.bank_accounts(),
+            accounts,
             wanted: import.account.clone(),
             digest: import.digest.clone(),
             vault: vault.clone(),
@@ -253,6 +260,9 @@ impl App {
             let known = tx.statements_of_file(&import.digest).await?;
             if !known.is_empty() {
                 // The same file came in meanwhile.
+                if !self.reach_statements(&mutation.scope, &known) {
+                    return Err(of_another_account());
+                }
                 let imported = ImportedStatements {
                     statements: known,
                     known: true,
@@ -279,6 +289,8 @@ impl App {
                 let statement = published(part, written, head, import, clock::sign(&mutation.caller));
                 if !mutation.validate_only {
                     tx.publish_statement(&statement).await?;
+                    let digest = digest_of(&statement)?;
+                    tx.trail(|trail| trail.touch(statement.resource_name(), None, Some(digest)));
                 }
                 statements.push(statement);
             }

@@ -83,15 +83,15 @@ impl App {
         tx.job(number).await?.ok_or_else(|| no_job(number))
     }
 
-    /// At most `limit` reconciliations of an account, or of all, before a number (0: from the newest), newest first.
+    /// At most `limit` reconciliations of some accounts, or of all, before a number (0: from the newest), newest first.
     pub async fn reconciliations(
         &self,
-        account: Option<&AccountId>,
+        accounts: Option<&[AccountId]>,
         before: u64,
         limit: u64,
     ) -> Result<Vec<Job>, Error> {
         let tx = self.store().begin_read().await?;
-        tx.jobs(account, before, limit).await
+        tx.jobs(accounts, before, limit).await
     }
 
     /// Gives a reconciliation up: at once where no worker has it, else at its next step. What it has matched and

@@ -7,6 +7,7 @@ mod jobs;
 mod matching;
 mod periods;
 mod posting;
+mod reach;
 mod reading;
 pub mod records;
 mod rotation;

@@ -1,5 +1,6 @@
 //! The accounts that pay, as reconciliation names them: by payer and region, without personal data.
 
+use crate::domain::access::Scope;
 use crate::domain::error::{Error, Violation};
 use crate::domain::payer::Payer;
 use crate::domain::payment::{AccountNumber, Debtor, Debtors};
@@ -152,6 +153,17 @@ impl BankAccounts {
         Self(accounts)
     }
 
+    /// Those that pay in no other regions than these. One that pays for all regions without an account of their own is
+    /// in reach of those who reach all.
+    #[must_use]
+    pub fn within(&self, scope: &Scope) -> Self {
+        let reached = |account: &&BankAccount| {
+            let mut covers = account.scope.covers().iter();
+            covers.all(|cover| scope.covers_optional(cover.region.as_ref()))
+        };
+        Self(self.0.iter().filter(reached).cloned().collect())
+    }
+
     /// All of them, in the order of the configuration.
     pub fn all(&self) -> &[BankAccount] {
         &self.0
@@ -231,6 +243,49 @@ mod tests {
                 .find(&AccountId::parse("account", "city-411024").unwrap())
                 .is_err()
         );
+    }
+
+    #[test]
+    fn an_account_is_in_reach_of_those_who_reach_all_that_it_pays_in() {
+        let accounts = BankAccounts::of(
+            &Debtors::new(
+                "payment.debtor",
+                vec![
+                    (Payer::County, None, debtor("411000000000000002")),
+                    (
+                        Payer::County,
+                        Some(region("411024")),
+                        debtor("411000000000000003"),
+                    ),
+                    // One number, two regions.
+                    (
+                        Payer::County,
+                        Some(region("411081")),
+                        debtor("411000000000000004"),
+                    ),
+                    (
+                        Payer::County,
+                        Some(region("411082")),
+                        debtor("411000000000000004"),
+                    ),
+                ],
+            )
+            .unwrap(),
+        );
+        let reached = |scope: Scope| -> Vec<String> {
+            let within = accounts.within(&scope);
+            within
+                .all()
+                .iter()
+                .map(|account| account.id.to_string())
+                .collect()
+        };
+        let of = |codes: &[&str]| Scope::of(codes.iter().map(|code| region(code)));
+        assert_eq!(reached(Scope::All).len(), 3);
+        assert!(reached(Scope::none()).is_empty());
+        assert_eq!(reached(of(&["411024", "411002"])), ["county-411024"]);
+        assert!(reached(of(&["411081"])).is_empty());
+        assert_eq!(reached(of(&["411081", "411082"])), ["county-411081"]);
     }
 
     #[test]

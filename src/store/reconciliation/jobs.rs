@@ -98,10 +98,10 @@ impl Tx {
         rows.first().map(to_job).transpose()
     }
 
-    /// At most `limit` jobs of an account, or of all, before a number (0: from the newest), newest first.
+    /// At most `limit` jobs of some accounts, or of all, before a number (0: from the newest), newest first.
     pub async fn jobs(
         &self,
-        account: Option<&AccountId>,
+        accounts: Option<&[AccountId]>,
         before: u64,
         limit: u64,
     ) -> Result<Vec<Job>, Error> {
@@ -110,13 +110,19 @@ impl Tx {
         } else {
             before
         };
-        let account = account.map_or(String::new(), |account| {
-            format!(" AND j.account = {}", literal(account.as_str()))
-        });
+        let of = match accounts {
+            None => String::new(),
+            Some([]) => return Ok(Vec::new()),
+            Some(accounts) => {
+                let accounts: Vec<String> =
+                    accounts.iter().map(|account| literal(account.as_str())).collect();
+                format!(" AND j.account IN ({})", accounts.join(", "))
+            }
+        };
         let limit = limit.min(1_000_000);
         let rows = self
             .query(&format!(
-                "SELECT {JOB} FROM reconciliation_job j WHERE j.number < {before}{account} \
+                "SELECT {JOB} FROM reconciliation_job j WHERE j.number < {before}{of} \
                  ORDER BY j.number DESC LIMIT {limit}"
             ))
             .await?;

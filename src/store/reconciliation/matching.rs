@@ -139,24 +139,20 @@ impl Tx {
         let mut matched = 0;
         if !span.due.is_empty() {
             // SQLite looks into the index anyway when it inserts, and passes over what is there. PostgreSQL is slow at
-            // that: it counts first, leaves references of several lines to be decided on, and inserts in the
-            // order of the index.
-            let (lines, already) = if self.by_sets() {
+            // that: it takes the first of several lines itself, by the order in which it then inserts, which is
+            // that of the index.
+            let (first_only, already) = if self.by_sets() {
                 (
-                    format!(
-                        "(SELECT l.statement, MIN(l.line) AS line, l.reference, MIN(l.amount_fen) AS amount_fen, \
-                         MIN(l.reversal) AS reversal, MIN(l.booked) AS booked FROM bank_line l WHERE {within} \
-                         AND l.reference <> '' GROUP BY l.statement, l.reference HAVING COUNT(*) = 1) AS l"
-                    ),
-                    " AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = l.reference AND m.part = 0) \
-                     ORDER BY l.reference"
-                        .to_owned(),
+                    "ROW_NUMBER() OVER (PARTITION BY l.reference ORDER BY l.line)",
+                    " AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = l.reference AND m.part = 0)",
                 )
             } else {
-                (
-                    "bank_line l".to_owned(),
-                    format!(" AND {within} ON CONFLICT (reference, part) DO NOTHING"),
-                )
+                ("1", "")
+            };
+            let passed_over = if self.by_sets() {
+                "ORDER BY x.reference"
+            } else {
+                "ON CONFLICT (reference, part) DO NOTHING"
             };
             if self.by_sets() {
                 self.execute(BY_SETS).await?;
@@ -165,13 +161,14 @@ impl Tx {
                 .execute_with(span.due(), |due| {
                     format!(
                         "INSERT INTO bank_match (statement, line, reference, part, class, rule, job) \
-                         SELECT l.statement, l.line, l.reference, 0, \
-                         CASE WHEN l.booked > d.deadline THEN 'late' ELSE 'matched' END, 'reference', {job} \
-                         FROM {lines} JOIN payment p ON p.reference = l.reference AND p.amount_fen = - l.amount_fen \
+                         SELECT x.statement, x.line, x.reference, 0, x.class, 'reference', {job} FROM \
+                         (SELECT l.statement, l.line, l.reference, {first_only} AS place, \
+                         CASE WHEN l.booked > d.deadline THEN 'late' ELSE 'matched' END AS class \
+                         FROM bank_line l JOIN payment p ON p.reference = l.reference AND p.amount_fen = - l.amount_fen \
                          JOIN payment_batch b ON b.fund = p.fund AND b.number = p.batch \
                          JOIN {due} AS d ON d.execution_date = b.execution_date \
-                         WHERE l.amount_fen < 0 AND l.reversal = 0 AND l.booked <= {as_of} \
-                         AND p.state <> 'failed' AND {scope}{already}"
+                         WHERE {within} AND l.amount_fen < 0 AND l.reversal = 0 AND l.booked <= {as_of} \
+                         AND p.state <> 'failed' AND {scope}{already}) AS x WHERE x.place = 1 {passed_over}"
                     )
                 })
                 .await?;

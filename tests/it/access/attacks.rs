@@ -45,8 +45,8 @@ struct Provider {
     random: SystemRandom,
 }
 
-const ISSUER: &str = "https://id.xuchang.example";
-const AUDIENCE: &str = "incentive-fund";
+pub const ISSUER: &str = "https://id.xuchang.example";
+pub const AUDIENCE: &str = "incentive-fund";
 
 impl Provider {
     fn new() -> Self {
@@ -86,7 +86,7 @@ impl Provider {
     }
 }
 
-fn message(header: &Value, claims: &Value) -> String {
+pub fn message(header: &Value, claims: &Value) -> String {
     let part = |value: &Value| BASE64.encode(value.to_string());
     format!("{}.{}", part(header), part(claims))
 }
@@ -96,7 +96,7 @@ fn seconds() -> i64 {
 }
 
 /// What a good token says.
-fn claims() -> Value {
+pub fn claims() -> Value {
     json!({
         "iss": ISSUER, "aud": ["other", AUDIENCE], "sub": "王芳", "iat": seconds() - 5, "nbf": seconds() - 5,
         "exp": seconds() + 600, "realm": {"roles": ["city-auditors"]},
@@ -128,7 +128,7 @@ fn options() -> JwtOptions {
     }
 }
 
-async fn serve(world: &World, source: KeySource) -> Running {
+pub async fn serve(world: &World, source: KeySource) -> Running {
     let keys = KeysOptions {
         source,
         ca_file: None,
@@ -173,7 +173,7 @@ async fn reason(client: &mut Client) -> String {
     }
 }
 
-async fn shown(server: &Running, token: &str) -> String {
+pub async fn shown(server: &Running, token: &str) -> String {
     reason(&mut bearer(&channel(server.address).await, token)).await
 }
 

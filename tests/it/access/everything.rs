@@ -21,7 +21,7 @@ stories!(
 );
 
 /// Roles as they ship, and one that could be configured, each with the regions of its token.
-const PEOPLE: [(&str, &[&str]); 9] = [
+const PEOPLE: [(&str, &[&str]); 10] = [
     ("city_budget", &[]),
     ("city_treasury", &[]),
     ("county_clerk", &[OWN]),
@@ -32,6 +32,7 @@ const PEOPLE: [(&str, &[&str]); 9] = [
     // Limited by their tokens.
     ("auditor", &[OWN]),
     ("city_treasury", &[OWN]),
+    ("reconciler", &[OWN]),
 ];
 
 fn contains(bytes: &[u8], text: &str) -> bool {
@@ -42,6 +43,7 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 fn traces(place: &Place) -> Vec<String> {
     let mut all = vec![format!("regions/{}", place.region), place.reference.clone()];
     all.extend([&place.claim, &place.submitted, &place.draft, &place.released].map(String::clone));
+    all.extend([place.account.clone(), format!("reconciliations/{}", place.job)]);
     all
 }
 
@@ -169,6 +171,9 @@ fn nowhere(guarded: &Guarded) -> Place {
         released: "funds/f/batches/999998".to_owned(),
         reference: "RF00NOTHING".to_owned(),
         entry: 999_999,
+        account: "bankAccounts/county-999999".to_owned(),
+        statement: 999_999,
+        job: 999_999,
         ..guarded.other.clone()
     }
 }
@@ -181,7 +186,10 @@ fn plain(status: &Status, place: &Place) -> String {
         refusal.code, refusal.reason, refusal.en, refusal.zh
     );
     let entry = format!("entries/{}", place.entry);
+    let job = format!("reconciliations/{}", place.job);
     let names = [
+        &place.account,
+        &job,
         &place.claim,
         &place.submitted,
         &place.draft,
@@ -199,7 +207,13 @@ fn plain(status: &Status, place: &Place) -> String {
 async fn what_is_elsewhere_is_not_there(world: World) {
     let guarded = Guarded::open(&world).await;
     let nowhere = nowhere(&guarded);
-    let people = ["county_clerk", "county_approver", "city_treasury", "auditor"];
+    let people = [
+        "county_clerk",
+        "county_approver",
+        "city_treasury",
+        "auditor",
+        "reconciler",
+    ];
     let token = token(&guarded.server, "张三", &people, &[OWN]).await;
     let mut compared = BTreeSet::new();
     for (path, method) in methods() {
@@ -227,7 +241,7 @@ async fn what_is_elsewhere_is_not_there(world: World) {
             other => panic!("{path} tells them apart: {other:?}"),
         }
     }
-    assert!(compared.len() > 25, "{compared:?}");
+    assert!(compared.len() > 45, "{compared:?}");
     // What is of both regions is not for those of one.
     let mut clerk = bearer(&guarded.channel, &token);
     let batch = pb::GetBatchRequest {

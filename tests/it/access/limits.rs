@@ -3,10 +3,11 @@
 
 use super::setup::{Guarded, OWN, bearer, door, token};
 use crate::harness::{Engine, Running, World, channel, inner, limits, refusal, refused, stories};
-use crate::server::by_hand;
+use crate::server::{Program, by_hand};
 use incentive_fund::grpc::Rate;
 use incentive_fund::grpc::pb;
 use incentive_fund::grpc::server::Limits;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ stories!(
     a_compressed_message_is_not_unpacked,
     a_connection_that_does_not_begin_is_closed,
     a_connection_over_the_most_is_closed_and_the_others_stay,
-    thousands_of_idle_connections_keep_nobody_out,
+    ten_thousand_idle_connections_keep_nobody_out,
+    a_server_that_may_open_too_few_files_says_so,
     one_caller_cannot_crowd_out_the_others,
     under_overload_calls_are_shed_and_health_tells_the_truth,
 );
@@ -36,9 +38,13 @@ fn list() -> pb::ListRegionsRequest {
 }
 
 /// That somebody is answered.
-async fn answers(server: &Running, token: &str) {
-    let mut client = bearer(&channel(server.address).await, token);
+async fn call(address: SocketAddr, token: &str) {
+    let mut client = bearer(&channel(address).await, token);
     inner(client.statistics.list_regions(list()).await);
+}
+
+async fn answers(server: &Running, token: &str) {
+    call(server.address, token).await;
 }
 
 async fn auditor(server: &Running) -> String {
@@ -176,38 +182,81 @@ async fn a_connection_over_the_most_is_closed_and_the_others_stay(world: World) 
     server.stop().await;
 }
 
-/// How many files this process may have open.
-fn most_files() -> usize {
-    let text = std::fs::read_to_string("/proc/self/limits").unwrap();
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("Max open files"))
-        .unwrap();
-    line.split_whitespace().nth(3).unwrap().parse().unwrap_or(1_024)
+/// Lets this process have as many files open as the system allows, and says how many.
+fn most_files() -> u64 {
+    let mut limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(1 << 20);
+    limit.current = Some(most);
+    setrlimit(Resource::Nofile, limit).unwrap();
+    most
 }
 
-async fn thousands_of_idle_connections_keep_nobody_out(world: World) {
+/// The program itself, which may have a thousand files open until it asks for more.
+fn program(world: &World, limits: &str, max_connections: &str) -> Program {
+    let settings = [("INCENTIVE_FUND__SERVER__MAX_CONNECTIONS", max_connections)];
+    Program::limited(world, limits, &settings)
+}
+
+/// A token for the program, which shares a database with a server in this process that issues it.
+async fn issued(world: &World) -> String {
     let server = world.serve_guarded(door, limits()).await;
     let token = auditor(&server).await;
-    // Both ends are in this process, beside what other tests have open; the other database makes no difference.
+    server.stop().await;
+    token
+}
+
+async fn ten_thousand_idle_connections_keep_nobody_out(world: World) {
+    let token = issued(&world).await;
+    let program = program(&world, "ulimit -Sn 1024", "12000");
     let many = match world.engine() {
-        Engine::Sqlite => (most_files().saturating_sub(4_000) / 2).min(10_000),
+        Engine::Sqlite => {
+            let most = most_files();
+            // Beside what other tests have open at the same time.
+            assert!(most >= 12_000, "ulimit -Hn is {most}: this needs 12,000");
+            10_000
+        }
+        // The other database makes no difference to connections.
         Engine::Postgres => 200,
     };
     let mut idle = Vec::with_capacity(many);
     for _ in 0..many {
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let mut stream = TcpStream::connect(program.address).await.unwrap();
         stream.write_all(BEGINNING).await.unwrap();
         idle.push(stream);
     }
-    println!("{many} idle connections");
     for _ in 0..20 {
-        answers(&server, &token).await;
+        call(program.address, &token).await;
     }
-    assert_eq!(health(server.address).await, ServingStatus::Serving);
+    assert_eq!(health(program.address).await, ServingStatus::Serving);
+    // All of them are there: none was closed, in turn, to make room.
+    for stream in idle.iter_mut().step_by(100) {
+        assert!(!closed(stream, Duration::from_millis(5)).await);
+    }
+    assert_eq!(health(program.address).await, ServingStatus::Serving);
     drop(idle);
-    answers(&server, &token).await;
-    server.stop().await;
+    call(program.address, &token).await;
+    program.terminate();
+    assert!(program.ended().await.success());
+}
+
+async fn a_server_that_may_open_too_few_files_says_so(world: World) {
+    let token = issued(&world).await;
+    let warns = |program: &Program| {
+        let texts = program.began.iter().map(serde_json::Value::to_string);
+        texts
+            .filter(|text| text.contains("server.max_connections"))
+            .count()
+    };
+    let few = program(&world, "ulimit -Sn 900 && ulimit -Hn 900", "12000");
+    assert_eq!(warns(&few), 1, "{:?}", few.began);
+    call(few.address, &token).await;
+    few.terminate();
+    assert!(few.ended().await.success());
+    // The same limit is enough for fewer connections, and then there is nothing to say.
+    let enough = program(&world, "ulimit -Sn 300 && ulimit -Hn 900", "200");
+    assert_eq!(warns(&enough), 0, "{:?}", enough.began);
+    enough.terminate();
+    assert!(enough.ended().await.success());
 }
 
 async fn health(address: SocketAddr) -> ServingStatus {

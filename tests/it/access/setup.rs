@@ -76,6 +76,10 @@ pub struct Place {
     pub reference: String,
     pub amount: String,
     pub entry: u64,
+    /// Its own account that pays, with a statement, a job and a break.
+    pub account: String,
+    pub statement: u64,
+    pub job: u64,
 }
 
 /// A world with the same in two regions, and a server with a guard before it.
@@ -98,6 +102,10 @@ impl Guarded {
 
     pub async fn within(world: &World, limits: Limits) -> Self {
         let claims = [OWN, OTHER, OWN, OTHER];
+        let world = &World {
+            debtors: super::reconciling::debtors(),
+            ..world.clone()
+        };
         let mut office = Office::open(world, &claims).await;
         let own = place(&mut office, OWN, 10).await;
         let other = place(&mut office, OTHER, 20).await;
@@ -107,6 +115,8 @@ impl Guarded {
         // After the batches, so that they stay in none.
         let own = later(&mut office, own, 40).await;
         let other = later(&mut office, other, 50).await;
+        let own = super::reconciling::reconciled(&mut office, own).await;
+        let other = super::reconciling::reconciled(&mut office, other).await;
         let list = pb::ListAllocationsRequest::default();
         let list = inner(office.maker.allocations.list_allocations(list).await);
         let allocation = list.allocations[0].name.clone();
@@ -169,6 +179,9 @@ async fn place(office: &mut Office, region: &str, at: usize) -> Place {
         reference: payments.payments[0].reference.clone(),
         amount: payments.payments[0].amount.clone(),
         entry: entry.number,
+        account: format!("bankAccounts/county-{region}"),
+        statement: 0,
+        job: 0,
     }
 }
 
@@ -496,13 +509,13 @@ fn text_of(
         (_, "ObservationRow" | "Region" | "Indicator" | "PayeeAccount" | "Person", _) => return None,
         (_, "ListPoliciesRequest" | "ListProgrammesRequest", _) => return None,
         (_, "GetStatementRequest", "name") | (_, "ListStatementLinesRequest", "statement") => {
-            "bankAccounts/county/statements/1".into()
+            format!("{}/statements/{}", place.account, place.statement)
         }
         (
             _,
             "GetReconciliationRequest" | "CancelReconciliationRequest" | "WatchReconciliationRequest",
             "name",
-        ) => "reconciliations/1".into(),
+        ) => format!("reconciliations/{}", place.job),
         (
             _,
             "GetBreakRequest"
@@ -513,11 +526,11 @@ fn text_of(
             | "RejectResolutionRequest"
             | "ReopenBreakRequest",
             "name",
-        ) => "bankAccounts/county/breaks/1".into(),
+        ) => format!("{}/breaks/1", place.account),
         (_, "GetPeriodRequest" | "PreparePeriodRequest" | "SignPeriodRequest", "name") => {
-            "bankAccounts/county/periods/2024-07".into()
+            format!("{}/periods/2024-07", place.account)
         }
-        (_, _, "account") => "bankAccounts/county".into(),
+        (_, _, "account") => place.account.clone(),
         (_, _, "date") => "2024-07-31".into(),
         (_, "ImportStatementHeader", "file_name") => "statement.csv".into(),
         (_, "ImportStatementHeader", _) | (_, "ListBreaksRequest", "period" | "assignee") => return None,

@@ -196,6 +196,7 @@ async fn a_killed_server_goes_on_where_it_stopped(mut world: World) {
 async fn fresh(world: &World, directory: &Path) -> Option<World> {
     if world.engine() == Engine::Sqlite {
         return Some(World {
+            debtors: crate::harness::debtors(),
             url: format!("sqlite://{}?mode=rwc", directory.join("other.db").display()),
             vault: world.vault.clone(),
             signing: world.signing.clone(),
@@ -208,6 +209,7 @@ async fn fresh(world: &World, directory: &Path) -> Option<World> {
         .await
         .unwrap();
     Some(World {
+        debtors: crate::harness::debtors(),
         url: format!("{address}/{other}"),
         vault: world.vault.clone(),
         signing: world.signing.clone(),

@@ -1,6 +1,5 @@
 //! Whether what is proposed for a break is possible with the lines, payments and entries that there are.
 
-use crate::app::ledger::entry_name;
 use crate::domain::allocation::FundId;
 use crate::domain::disbursement::{Payment, PaymentState};
 use crate::domain::error::{Error, Violation};
@@ -108,7 +107,7 @@ async fn check_correction(
 ) -> Result<(), Error> {
     const FIELD: &str = "correction.payment";
     let reference = correction.payment();
-    let payment = payment_of(tx, reference).await?;
+    // The same words where there is no such payment: whose account it is not must not learn that there is one.
     let places = tx.hand_payments(&[reference]).await?;
     if !places
         .get(reference)
@@ -122,6 +121,7 @@ async fn check_correction(
         )
         .into());
     }
+    let payment = payment_of(tx, reference).await?;
     let (wanted, en, zh) = match correction {
         Correction::Return { .. } => (
             PaymentState::Settled,
@@ -175,10 +175,7 @@ async fn check_entry(tx: &Tx, account: &BankAccount, found: &Break, name: &str) 
         .ok_or_else(|| refused(name))?;
     let entry = tx.entries_numbered(&fund, [number]).await?.remove(&number);
     let Some(Ok(entry)) = entry else {
-        return Err(Error::NotFound {
-            kind: "entry",
-            name: entry_name(&fund, number),
-        });
+        return Err(refused(name));
     };
     let posting = &entry.posting;
     let to = &posting.to;
@@ -191,7 +188,11 @@ async fn check_entry(tx: &Tx, account: &BankAccount, found: &Break, name: &str) 
             .any(|cover| cover.payer == to.payer && cover.region.is_none()),
     };
     let receives = matches!(posting.event, Event::Receive | Event::Contribute) && posting.reverses.is_none();
-    if !receives || posting.amount != amount || !here {
+    // What an entry of another account says is told to nobody who works on this one.
+    if !here {
+        return Err(refused(name));
+    }
+    if !receives || posting.amount != amount {
         return Err(refused(&format!("{name}: {} {}", posting.event, posting.amount)));
     }
     if tx.entry_is_taken(name).await? {

@@ -78,7 +78,8 @@ impl Break {
                 Ok(())
             }
             How::Accept
-                if !matches!(class, Class::Late | Class::Reversed) || reason == Reason::PostingRefused =>
+                if !matches!(class, Class::Late | Class::Reversed)
+                    || matches!(reason, Reason::PostingRefused | Reason::ReturnTakenBack) =>
             {
                 Err(self.not_so(
                     "accept",
