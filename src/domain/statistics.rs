@@ -56,6 +56,9 @@ pub fn parse_decimal(field: &str, text: &str) -> Result<Decimal, Violation> {
 
 /// Replaces full-width forms (U+FF01 to U+FF5E, the ideographic space and minus sign) by their ASCII twins.
 pub fn half_width(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_owned();
+    }
     text.chars()
         .map(|c| match c {
             '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),

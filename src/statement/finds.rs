@@ -91,7 +91,7 @@ impl Said {
 }
 
 /// A bank's own number of a movement.
-pub(super) fn bank_reference(field: String, text: &str) -> Result<String, Violation> {
+pub(super) fn bank_reference(field: impl Into<String>, text: &str) -> Result<String, Violation> {
     let text = text.trim();
     let length = text.chars().count();
     if length > MAX_BANK_REFERENCE || text.chars().any(char::is_control) {
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(name(" 令狐\n试例 ").as_deref(), Some("令狐 试例"));
         assert_eq!(name(" \t"), None);
         assert_eq!(name(&"名".repeat(200)).unwrap().chars().count(), MAX_NAME);
-        assert!(bank_reference("f".to_owned(), &"1".repeat(65)).is_err());
-        assert!(bank_reference("f".to_owned(), "a\tb").is_err());
+        assert!(bank_reference("f", &"1".repeat(65)).is_err());
+        assert!(bank_reference("f", "a\tb").is_err());
     }
 }

@@ -51,7 +51,7 @@ pub struct ImportStatement {
 }
 
 /// Lines that are written together.
-const CHUNK: usize = 4_096;
+const CHUNK: usize = 8_192;
 /// Lines whose personal parts are sealed together.
 const SEALED_TOGETHER: usize = 128;
 /// Chunks that wait to be written: reading goes on meanwhile, and no further ahead.

@@ -64,6 +64,9 @@ impl<T: PartialEq> Found<T> {
 /// The reference of ours in a text. One in a piece counts; where there is none, one with spaces or a line's end
 /// in it does.
 pub fn find_reference(text: &str) -> Found<Reference> {
+    if !may_hold_ours(text) {
+        return Found::Nothing;
+    }
     let plain = plain(text);
     let whole = whole_references(&plain);
     if whole.is_nothing() {
@@ -76,6 +79,9 @@ pub fn find_reference(text: &str) -> Found<Reference> {
 /// The identification of an order of ours in a text, without the suffix of a block: `F1B12C-1` is `F1B12C`.
 pub fn find_order(text: &str) -> Found<String> {
     let mut found = Found::Nothing;
+    if !may_hold_ours(text) {
+        return found;
+    }
     for token in plain(text).split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
         if let Some(order) = order(token) {
             found.add(order);
@@ -152,6 +158,12 @@ fn without_long_runs(text: &str) -> String {
     }
     kept.pop();
     kept
+}
+
+/// Whether there is an F in a text, without which it has neither a reference nor an order: most texts have none, and
+/// need not be copied to see that.
+fn may_hold_ours(text: &str) -> bool {
+    text.contains(['F', 'f', 'Ｆ', 'ｆ'])
 }
 
 fn plain(text: &str) -> String {

@@ -40,7 +40,11 @@ impl AmountFormat {
     }
 
     /// Reads an amount; nothing for an empty cell. In brackets it is below zero.
-    pub(super) fn read(self, field: &str, text: &str) -> Result<Option<Money>, Violation> {
+    pub(super) fn read(
+        self,
+        field: impl Into<String> + Copy,
+        text: &str,
+    ) -> Result<Option<Money>, Violation> {
         let cell = half_width(text);
         let mut rest = cell.trim();
         if NOTHING.contains(&rest) {
@@ -84,7 +88,7 @@ impl AmountFormat {
             return Err(refused());
         }
         let sign = if negative { "-" } else { "" };
-        Money::parse(field, &format!("{sign}{whole}.{cents}"))
+        Money::parse("amount", &format!("{sign}{whole}.{cents}"))
             .map(Some)
             .map_err(|_| refused())
     }

@@ -303,20 +303,28 @@ impl Table {
     }
 
     /// The cell of a field, without what is around it; a cell that cannot be read is a fault.
-    fn cell<'r>(&mut self, row: &'r Row, header: &Header, field: Field) -> Option<(String, &'r str)> {
+    fn cell<'r, 'h>(
+        &mut self,
+        row: &'r Row,
+        header: &'h Header,
+        field: Field,
+    ) -> Option<(Place<'h>, &'r str)> {
         let (column, heading) = header.column(field)?;
         self.cell_at(row, column, heading, true)
     }
 
-    fn cell_at<'r>(
+    fn cell_at<'r, 'h>(
         &mut self,
         row: &'r Row,
         column: usize,
-        heading: &str,
+        heading: &'h str,
         no_formula: bool,
-    ) -> Option<(String, &'r str)> {
-        let at = format!("line {}, column {heading}", row.line);
-        if let Some(fault) = self.rows.cell_fault(row.line, column, &at, no_formula) {
+    ) -> Option<(Place<'h>, &'r str)> {
+        let at = Place {
+            line: row.line,
+            heading,
+        };
+        if let Some(fault) = self.rows.cell_fault(row.line, column, at, no_formula) {
             self.faults.add(|| fault);
             return None;
         }
@@ -326,7 +334,7 @@ impl Table {
 
     fn money(&mut self, row: &Row, header: &Header, field: Field) -> Option<Option<Money>> {
         let (at, text) = self.cell(row, header, field)?;
-        self.faults.keep(self.mapping.amounts.read(&at, text))
+        self.faults.keep(self.mapping.amounts.read(at, text))
     }
 
     /// A row with the balance before or behind all movements.
@@ -360,12 +368,12 @@ impl Table {
     fn movement(&mut self, row: &Row, header: &Header) {
         let booked = self.cell(row, header, Field::Booked);
         let booked = booked.and_then(|(at, text)| {
-            let day = date(&self.mapping, &at, text);
+            let day = date(&self.mapping, at, text);
             self.faults.keep(day)
         });
         let valued = match self.cell(row, header, Field::Valued) {
             Some((at, text)) if !text.is_empty() => {
-                let day = date(&self.mapping, &at, text);
+                let day = date(&self.mapping, at, text);
                 self.faults.keep(day)
             }
             _ => None,
@@ -505,7 +513,7 @@ impl Table {
         if text.is_empty() {
             return;
         }
-        let Some(account) = self.faults.keep(AccountNumber::parse(at.clone(), text)) else {
+        let Some(account) = self.faults.keep(AccountNumber::parse(at, text)) else {
             return;
         };
         let known = self.head.account.get_or_insert_with(|| account.clone());
@@ -579,12 +587,8 @@ impl Table {
     ) -> StatementLine {
         let mut said = Said::default();
         for (field, exact) in [(Field::Reference, true), (Field::Text, false)] {
-            let columns: Vec<(usize, String)> = header
-                .columns(field)
-                .map(|(column, heading)| (column, heading.to_owned()))
-                .collect();
-            for (column, heading) in columns {
-                let Some((_, text)) = self.cell_at(row, column, &heading, false) else {
+            for (column, heading) in header.columns(field) {
+                let Some((_, text)) = self.cell_at(row, column, heading, false) else {
                     continue;
                 };
                 match exact {
@@ -646,11 +650,10 @@ impl Table {
                 continue;
             };
             // A sum by a formula is as good as any: it is held against the rows.
-            let heading = heading.to_owned();
-            let Some((at, text)) = self.cell_at(row, column, &heading, false) else {
+            let Some((at, text)) = self.cell_at(row, column, heading, false) else {
                 continue;
             };
-            let declared = self.faults.keep(self.mapping.amounts.read(&at, text)).flatten();
+            let declared = self.faults.keep(self.mapping.amounts.read(at, text)).flatten();
             if let Some(declared) = declared.filter(|declared| *declared != sum) {
                 self.faults.add(|| {
                     Violation::new(
@@ -744,7 +747,20 @@ fn absolute(amount: Money) -> Money {
     }
 }
 
-fn date(mapping: &Mapping, field: &str, text: &str) -> Result<Date, Violation> {
+/// Where a cell is; put into words only where it has a fault.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    line: u64,
+    heading: &'a str,
+}
+
+impl From<Place<'_>> for String {
+    fn from(place: Place<'_>) -> Self {
+        format!("line {}, column {}", place.line, place.heading)
+    }
+}
+
+fn date(mapping: &Mapping, field: impl Into<String>, text: &str) -> Result<Date, Violation> {
     let found = mapping.dates.iter().find_map(|format| format.read(text));
     found.ok_or_else(|| {
         let forms = mapping.document().dates.join(", ");
@@ -764,7 +780,7 @@ fn date(mapping: &Mapping, field: &str, text: &str) -> Result<Date, Violation> {
     })
 }
 
-fn check_currency(field: String, text: &str, faults: &mut Faults) {
+fn check_currency(field: impl Into<String>, text: &str, faults: &mut Faults) {
     if !RENMINBI.contains(&canonical(text).as_str()) {
         let code = half_width(text.trim());
         let telling = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());

@@ -137,7 +137,7 @@ impl Rows {
         &self,
         line: u64,
         column: usize,
-        field: &str,
+        field: impl Into<String>,
         formulas_too: bool,
     ) -> Option<Violation> {
         let Self::Xlsx(rows) = self else { return None };
@@ -151,7 +151,7 @@ impl Rows {
             ));
         }
         let mut fault = rows.faults.get(&at)?.clone();
-        field.clone_into(&mut fault.field);
+        fault.field = field.into();
         Some(fault)
     }
 }
