@@ -6,6 +6,7 @@
 mod audit;
 mod block;
 mod catalog;
+mod checkpoints;
 mod claims;
 mod convert;
 mod copy;
@@ -91,12 +92,16 @@ impl Store {
             db.clone()
         };
         let writer = sqlite.then(Arc::default);
+        let commits = watch::Sender::new(0);
+        if sqlite && !options.in_memory() {
+            tokio::spawn(checkpoints::keep(db.clone(), commits.subscribe()));
+        }
         Ok(Self {
             db,
             writing,
             writer,
             acquire_timeout: options.acquire_timeout,
-            commits: watch::Sender::new(0),
+            commits,
         })
     }
 

@@ -41,9 +41,9 @@ const SQLITE_CACHE: &str = "-8192";
 /// Pages that a transaction may have in memory before any is written out and read back: 32 MiB, in which a transaction
 /// of a thousand claims fits.
 const SQLITE_SPILL: &str = "8192";
-/// Pages in the log before they are moved to the database: 32 MiB. Each time costs two flushes more, and pages that were
-/// written several times are moved once.
-const SQLITE_CHECKPOINT: &str = "8192";
+/// Pages in the log before a writer itself moves them to the database, so that the log begins anew: 64 MiB. Most are
+/// there by then ([`super::checkpoints`]).
+const SQLITE_CHECKPOINT: &str = "16384";
 /// Statements that a connection to SQLite keeps prepared: for each of some twenty that take rows, one for each
 /// power of two up to 512 rows.
 const SQLITE_STATEMENTS: usize = 256;
