@@ -209,7 +209,7 @@ impl App {
     }
 
     /// Does a job piece by piece.
-    async fn carry_out(&self, worker: &str, job: Job) -> Result<Worked, Error> {
+    async fn carry_out(&self, worker: &str, mut job: Job) -> Result<Worked, Error> {
         let number = job.number;
         self.remove_abandoned().await?;
         let context = {
@@ -217,6 +217,11 @@ impl App {
             self.context(&tx, &job).await?
         };
         loop {
+            // The ledger has transactions of its own. Whoever takes over a job that was broken off here goes on with what
+            // is not posted yet.
+            if job.step == Step::Post {
+                self.post(&job, &context, worker).await?;
+            }
             let advanced = retrying(|| async {
                 let tx = self.store().begin_bulk().await?;
                 let Some(mut job) = self.held(&tx, worker, number).await? else {
@@ -247,16 +252,13 @@ impl App {
                 Ok(Some(job))
             })
             .await?;
-            let Some(job) = advanced else {
+            let Some(advanced) = advanced else {
                 return Ok(Worked::Lost(number));
             };
-            if job.state.is_over() {
-                return Ok(Worked::Ended(Box::new(job)));
+            if advanced.state.is_over() {
+                return Ok(Worked::Ended(Box::new(advanced)));
             }
-            // The ledger has transactions of its own.
-            if job.step == Step::Post {
-                self.post(&job, &context, worker).await?;
-            }
+            job = advanced;
         }
     }
 

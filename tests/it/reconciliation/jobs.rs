@@ -6,12 +6,13 @@ use crate::bureau::seed;
 use crate::harness::{World, stories};
 use incentive_fund::app::App;
 use incentive_fund::app::reconciliation::{CreateJob, ReconciliationOptions, Worked};
-use incentive_fund::domain::reconciliation::JobState;
+use incentive_fund::domain::reconciliation::{JobState, Step};
 use std::time::Duration;
 
 stories!(
     two_workers_do_no_work_twice,
     a_worker_that_breaks_off_is_replaced,
+    a_worker_that_breaks_off_while_it_posts_is_replaced,
     a_cancelled_job_stops_and_another_finishes,
     rules_that_are_left_out_match_nothing,
     a_job_needs_a_statement_and_a_later_day,
@@ -129,8 +130,36 @@ async fn a_worker_that_breaks_off_is_replaced(world: World) {
     assert_eq!(kept(&db).await, before);
 }
 
+/// Money that came back must not be left for whatever job comes next.
+async fn a_worker_that_breaks_off_while_it_posts_is_replaced(world: World) {
+    let mut told = generate(seed("broken off while posting"), 760);
+    let app = open(&world, options()).await;
+    let lines = filled(&app, &mut told).await;
+    let number = create(&app).await;
+    let db = database(&world.url).await;
+    let doomed = open(&world, options()).await;
+    let work = tokio::spawn(async move { doomed.work_once("doomed").await });
+    while app.reconciliation(number).await.unwrap().step != Step::Post && !work.is_finished() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    work.abort();
+    let ended = work.await.is_ok();
+    println!("broken off while it posted: {}", !ended);
+    while !ended {
+        match app.work_once("other").await.unwrap() {
+            Worked::Ended(job) => {
+                assert_eq!(job.state, JobState::Finished, "{}", job.failure);
+                break;
+            }
+            Worked::Nothing => tokio::time::sleep(Duration::from_millis(50)).await,
+            Worked::Lost(job) => panic!("lost {job}"),
+        }
+    }
+    check_all(&db, &told.expected, &lines).await;
+}
+
 async fn a_cancelled_job_stops_and_another_finishes(world: World) {
-    let mut told = generate(seed("cancelled"), 380);
+    let mut told = generate(seed("cancelled"), 1_900);
     let app = open(&world, options()).await;
     let lines = filled(&app, &mut told).await;
     // One that nobody has begun is over at once.
