@@ -104,24 +104,9 @@ async fn import(
 }
 
 async fn reconcile(client: &mut Client, account: &str) -> pb::Reconciliation {
-    let create = pb::CreateReconciliationRequest {
-        account: account.to_owned(),
-        date: (today() + Duration::days(1)).to_string(),
-        request_id: id(),
-        ..Default::default()
-    };
-    let job = inner(client.reconciliations.create_reconciliation(create).await)
-        .reconciliation
-        .unwrap();
-    let watch = pb::WatchReconciliationRequest { name: job.name };
-    let mut stream = inner(client.reconciliations.watch_reconciliation(watch).await);
-    let mut last = None;
-    while let Some(message) = stream.message().await.unwrap() {
-        last = message.reconciliation;
-    }
-    let last = last.unwrap();
-    assert_eq!(last.state(), pb::ReconciliationState::Finished, "{last:?}");
-    last
+    client
+        .reconcile_account(account, today() + Duration::days(1), false)
+        .await
 }
 
 async fn breaks(client: &mut Client, account: &str) -> Vec<pb::Break> {

@@ -22,6 +22,11 @@ pub struct Office {
     pub payments: Vec<pb::Payment>,
 }
 
+/// What each payment of the city is.
+pub const PART: i64 = 140_000;
+/// What the account began with.
+pub const OPENING: i64 = 5_000_000_00;
+
 /// Today in China.
 pub fn today() -> Date {
     (time::OffsetDateTime::now_utc() + Duration::hours(8)).date()
@@ -88,6 +93,37 @@ impl Office {
             checker,
             payments,
         }
+    }
+
+    /// What the bank says of the city's first eight payments: two of them as they should be, the third short by so much,
+    /// one twice, one late, one sent back, one missing, one in words that lead nowhere; and three lines that are no payments.
+    pub fn irregular(&self, first: Date, short: i64) -> Vec<Said> {
+        let (late, last) = (first + Duration::days(8), first + Duration::days(10));
+        let name = |at: usize| self.reference(at).to_owned();
+        vec![
+            debit(first, PART, &name(0)),
+            debit(first, PART, &name(1)),
+            // Another amount than ordered.
+            debit(first, PART - short, &name(2)),
+            // Twice.
+            debit(first, PART, &name(3)),
+            debit(first, PART, &name(3)),
+            // After its time.
+            debit(late, PART, &name(4)),
+            // Paid, and sent back.
+            debit(first, PART, &name(5)),
+            Said {
+                fen: PART,
+                reversal: true,
+                ..debit(first + Duration::days(2), PART, &name(5))
+            },
+            // Payment 6 is not there at all. Payment 7 is, in words that lead nowhere.
+            other(first, -PART, "代付 6222021000000000888"),
+            // And what has nothing to do with payments.
+            other(last, -7_00, "手续费"),
+            other(last, 12_34, "利息"),
+            other(last, 100_000_000_00, "财政拨款"),
+        ]
     }
 
     /// The reference of a payment by its place.
@@ -229,8 +265,13 @@ impl Client {
 
     /// Reconciles the city's account to a day, and waits.
     pub async fn reconcile(&mut self, to: Date, dry_run: bool) -> pb::Reconciliation {
+        self.reconcile_account(CITY, to, dry_run).await
+    }
+
+    /// Reconciles an account to a day, and waits.
+    pub async fn reconcile_account(&mut self, account: &str, to: Date, dry_run: bool) -> pb::Reconciliation {
         let request = pb::CreateReconciliationRequest {
-            account: CITY.to_owned(),
+            account: account.to_owned(),
             date: to.to_string(),
             dry_run,
             request_id: id(),

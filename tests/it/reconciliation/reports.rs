@@ -1,7 +1,7 @@
 //! The reports of a small month's end in every format, as the built program writes them: balances that tie, open
 //! breaks, their age. Golden files hold them with the days of June 2025.
 
-use super::office::{CITY, Office, Said, camt, debit, month, other, today};
+use super::office::{CITY, OPENING, Office, camt, month, today};
 use crate::cli::office::{Answer, finish, golden};
 use crate::harness::{World, id, inner, stories};
 use calamine::{Data, Reader, Xlsx};
@@ -15,10 +15,6 @@ use time::{Date, Duration};
 
 stories!(reports_are_the_golden_ones);
 
-/// What each payment of the city is.
-const PART: i64 = 140_000;
-/// What the account began with.
-const OPENING: i64 = 5_000_000_00;
 /// The day that the golden files have for the first.
 const FIRST: Date = date!(2025 - 06 - 02);
 
@@ -26,7 +22,7 @@ async fn reports_are_the_golden_ones(world: World) {
     let mut office = Office::open(&world, 8).await;
     let first = today();
     let last = first + Duration::days(10);
-    let (file, _) = camt("1", (first, last), OPENING, &lines(&office, first));
+    let (file, _) = camt("1", (first, last), OPENING, &office.irregular(first, 10_00));
     office.maker.import_statement(&file).await.unwrap();
     office.maker.reconcile(last, false).await;
     work(&mut office).await;
@@ -60,35 +56,6 @@ async fn reports_are_the_golden_ones(world: World) {
     check_words("report.xlsx", &sheets);
     golden("reconciliation-report.xlsx.txt", &dated(&sheets, first));
     office.server.stop().await;
-}
-
-fn lines(office: &Office, first: Date) -> Vec<Said> {
-    let (late, last) = (first + Duration::days(8), first + Duration::days(10));
-    let name = |at: usize| office.reference(at).to_owned();
-    vec![
-        debit(first, PART, &name(0)),
-        debit(first, PART, &name(1)),
-        // Another amount than ordered.
-        debit(first, PART - 10_00, &name(2)),
-        // Twice.
-        debit(first, PART, &name(3)),
-        debit(first, PART, &name(3)),
-        // After its time.
-        debit(late, PART, &name(4)),
-        // Paid, and sent back.
-        debit(first, PART, &name(5)),
-        Said {
-            fen: PART,
-            reversal: true,
-            ..debit(first + Duration::days(2), PART, &name(5))
-        },
-        // Payment 6 is not there at all. Payment 7 is, in words that lead nowhere.
-        other(first, -PART, "代付 6222021000000000888"),
-        // And what has nothing to do with payments.
-        other(last, -7_00, "手续费"),
-        other(last, 12_34, "利息"),
-        other(last, 100_000_000_00, "财政拨款"),
-    ]
 }
 
 /// Does some of the work, so that breaks in each state are listed.

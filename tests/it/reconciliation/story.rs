@@ -1,6 +1,6 @@
 //! The whole story over a real socket: paid, stated, matched, what is left worked on, and both balances tie.
 
-use super::office::{CITY, Office, Said, camt, debit, items, other, today};
+use super::office::{CITY, OPENING, Office, camt, items, today};
 use crate::bureau::{check_books, check_ledger};
 use crate::harness::{World, id, inner, refused, stories};
 use incentive_fund::grpc::pb;
@@ -9,40 +9,11 @@ use time::Duration;
 
 stories!(every_line_is_accounted_for);
 
-/// What each payment of the city is.
-const PART: i64 = 140_000;
-/// What the account began with.
-const OPENING: i64 = 5_000_000_00;
-
 async fn every_line_is_accounted_for(world: World) {
     let mut office = Office::open(&world, 9).await;
     let first = today();
-    let (late, last) = (first + Duration::days(8), first + Duration::days(10));
-    let name = |at: usize| office.payments[at].reference.clone();
-    let lines = vec![
-        debit(first, PART, &name(0)),
-        debit(first, PART, &name(1)),
-        // Another amount than ordered.
-        debit(first, PART - 10, &name(2)),
-        // Twice.
-        debit(first, PART, &name(3)),
-        debit(first, PART, &name(3)),
-        // After its time.
-        debit(late, PART, &name(4)),
-        // Paid, and sent back.
-        debit(first, PART, &name(5)),
-        Said {
-            fen: PART,
-            reversal: true,
-            ..debit(first + Duration::days(2), PART, &name(5))
-        },
-        // Payment 6 is not there at all. Payment 7 is, in words that lead nowhere.
-        other(first, -PART, "代付 6222021000000000888"),
-        // Payment 8 is not there either. And what has nothing to do with payments:
-        other(last, -7_00, "手续费"),
-        other(last, 12_34, "利息"),
-        other(last, 100_000_000_00, "财政拨款"),
-    ];
+    let last = first + Duration::days(10);
+    let lines = office.irregular(first, 10);
     let (file, closing) = camt("1", (first, last), OPENING, &lines);
     let maker = &mut office.maker;
     let imported = maker.import_statement(&file).await.unwrap();
