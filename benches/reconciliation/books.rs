@@ -63,10 +63,7 @@ pub async fn app(url: &str, directory: &Path) -> App {
     let vault = Vault::parse(&std::fs::read_to_string(&keys).unwrap()).unwrap();
     App::new(store)
         .with_debtors(Debtors::new("debtor", vec![(Payer::County, None, debtor)]).unwrap())
-        .with_reconciliation_options(ReconciliationOptions {
-            range: 500_000,
-            ..ReconciliationOptions::default()
-        })
+        .with_reconciliation_options(ReconciliationOptions::default())
         .with_vault(vault)
 }
 

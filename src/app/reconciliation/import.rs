@@ -1,20 +1,18 @@
 //! A statement comes in: read, checked, sealed and written as it is read, and seen by nobody until all of it is there.
 //!
-//! The file is read by a thread of its own, which also checks, hashes and seals; what it has ready is written
-//! meanwhile. A file whose reading or checking fails leaves nothing behind; neither does a process that ends in the
+//! The file is read and checked by a thread of its own, another hashes and seals what it has read, and what is ready is
+//! written meanwhile. A file whose reading or checking fails leaves nothing behind; neither does a process that ends in the
 //! middle: the next import, or the next worker, removes what has not been heard of for a while.
 
+use super::intake::{AHEAD, Piece, Reading, Sealing, no_beginning};
 use super::reach::{of_another_account, refuse_file};
-use super::records::{ImportedStatements, LineChunk, LinePersonal, NewLine, Statement};
+use super::records::{ImportedStatements, LineChunk, Statement};
 use crate::app::audit::digest_of;
 use crate::app::vault::Vault;
 use crate::app::{App, Mutation, check_request_id, clock};
 use crate::domain::allocation::Signature;
-use crate::domain::error::{Bilingual, Error, Violation};
-use crate::domain::money::Money;
-use crate::domain::reconciliation::{
-    AccountId, BankAccounts, Checker, Edge, HeadSoFar, StatementHead, StatementLine, masked, unknown_account,
-};
+use crate::domain::error::{Bilingual, Error};
+use crate::domain::reconciliation::{AccountId, Edge, StatementHead, masked};
 use crate::domain::subsidy::{format_date, parse_date};
 use crate::statement::{Event, Reader};
 use crate::store::retrying;
@@ -50,24 +48,8 @@ pub struct ImportStatement {
     pub format: String,
 }
 
-/// Lines that are written together.
-const CHUNK: usize = 8_192;
-/// Lines whose personal parts are sealed together.
-const SEALED_TOGETHER: usize = 128;
-/// Chunks that wait to be written: reading goes on meanwhile, and no further ahead.
-const AHEAD: usize = 4;
 /// A writer that is not heard of for so long has broken off.
 const ABANDONED: Duration = Duration::from_secs(300);
-/// What the hashes of the other sides' accounts are of.
-pub(in crate::app) const ACCOUNT_KIND: &str = "bank-account";
-
-/// What the reading thread hands over.
-enum Piece {
-    Begin(AccountId),
-    Lines(LineChunk),
-    End(Box<StatementHead>),
-}
-
 /// A statement that is written and not visible yet.
 struct Written {
     number: u64,
@@ -129,21 +111,29 @@ impl App {
                 .await;
         }
         self.remove_abandoned().await?;
+        let (reads, read) = mpsc::channel(AHEAD);
         let (sender, receiver) = mpsc::channel(AHEAD);
         let reading = Reading {
             accounts,
             wanted: import.account.clone(),
+            sender: reads,
+        };
+        let sealing = Sealing {
             digest: import.digest.clone(),
             vault: vault.clone(),
             sender,
         };
         let reader = tokio::task::spawn_blocking(move || reading.read(events));
+        let sealer = tokio::task::spawn_blocking(move || sealing.seal_all(read));
         let written = self.write(import, &vault, receiver, mutation.validate_only).await;
+        let sealed = sealer.await.map_err(Error::internal)?;
         let read = reader.await.map_err(Error::internal)?;
-        // Where writing fails, reading ends because nobody takes what it reads.
-        let outcome = match (read, written) {
-            (_, Err((fault, written))) | (Err(fault), Ok(written)) => Err((fault, written)),
-            (Ok(()), Ok(written)) => Ok(written),
+        // Where one fails, those before it end because nobody takes what they have.
+        let outcome = match (read, sealed, written) {
+            (_, _, Err((fault, written)))
+            | (_, Err(fault), Ok(written))
+            | (Err(fault), Ok(()), Ok(written)) => Err((fault, written)),
+            (Ok(()), Ok(()), Ok(written)) => Ok(written),
         };
         let written = match outcome {
             Ok(written) => written,
@@ -164,7 +154,7 @@ impl App {
         &self,
         import: &ImportStatement,
         vault: &Vault,
-        mut pieces: mpsc::Receiver<Piece>,
+        mut pieces: mpsc::Receiver<Piece<LineChunk>>,
         validate_only: bool,
     ) -> Result<Vec<Written>, (Error, Vec<Written>)> {
         let mut written: Vec<Written> = Vec::new();
@@ -386,201 +376,6 @@ fn overtaken(before: &Statement) -> Error {
     }
 }
 
-fn no_beginning() -> Error {
-    Error::internal("a statement without its beginning or its end")
-}
-
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
-
-/// The thread that reads.
-struct Reading {
-    accounts: BankAccounts,
-    wanted: Option<AccountId>,
-    digest: String,
-    vault: Vault,
-    sender: mpsc::Sender<Piece>,
-}
-
-/// A statement that is being read.
-struct Open {
-    checker: Checker,
-    part: u64,
-    lines: Vec<NewLine>,
-    personal: Vec<LinePersonal>,
-    chunk: LineChunk,
-    account: Option<AccountId>,
-}
-
-impl Reading {
-    fn read(self, events: impl Iterator<Item = Result<Event, Error>>) -> Result<(), Error> {
-        let mut open: Option<Open> = None;
-        let mut part = 0;
-        for event in events {
-            match event? {
-                Event::Begin(head) => {
-                    part += 1;
-                    let account = self.account(&head)?;
-                    self.send(Piece::Begin(account.clone()))?;
-                    open = Some(Open {
-                        checker: Checker::default(),
-                        part,
-                        lines: Vec::with_capacity(CHUNK),
-                        personal: Vec::with_capacity(SEALED_TOGETHER),
-                        chunk: LineChunk {
-                            lines: Vec::new(),
-                            sealed: Vec::new(),
-                        },
-                        account: Some(account),
-                    });
-                }
-                Event::Line(line) => {
-                    let open = open.as_mut().ok_or_else(no_beginning)?;
-                    open.checker.line(&line)?;
-                    self.take(open, *line)?;
-                    if open.lines.len() >= CHUNK {
-                        self.hand_over(open)?;
-                    }
-                }
-                Event::End(mut head) => {
-                    let mut ended = open.take().ok_or_else(no_beginning)?;
-                    if head.account.is_none() {
-                        let id = ended.account.take().ok_or_else(no_beginning)?;
-                        head.account = Some(self.accounts.find(&id)?.debtor.account().clone());
-                    }
-                    let head = ended.checker.finish(&head)?;
-                    self.hand_over(&mut ended)?;
-                    self.send(Piece::End(Box::new(head)))?;
-                }
-            }
-        }
-        if open.is_some() {
-            return Err(no_beginning());
-        }
-        if part == 0 {
-            return Err(
-                Violation::new("file", "no statement", "at least one statement", "至少一份对账单").into(),
-            );
-        }
-        Ok(())
-    }
-
-    /// The account that a statement is of: the file says it, or the caller where the file does not.
-    fn account(&self, head: &HeadSoFar) -> Result<AccountId, Error> {
-        let Some(number) = &head.account else {
-            return self.wanted.clone().ok_or_else(|| {
-                Violation::new(
-                    "account",
-                    "",
-                    "the account, from the file or given beside it",
-                    "账户(文件中或另行给出)",
-                )
-                .into()
-            });
-        };
-        let found = self.accounts.with_number(number);
-        let found = found.ok_or_else(|| unknown_account(number))?;
-        if let Some(wanted) = &self.wanted
-            && *wanted != found.id
-        {
-            return Err(Violation::new(
-                "account",
-                found.id.as_str(),
-                format!("a statement of {wanted}"),
-                format!("应为 {wanted} 的对账单"),
-            )
-            .into());
-        }
-        Ok(found.id.clone())
-    }
-
-    fn take(&self, open: &mut Open, line: StatementLine) -> Result<(), Error> {
-        let signed = line.signed();
-        let number = line.line;
-        let reference = line
-            .reference
-            .map(|reference| reference.to_string())
-            .unwrap_or_default();
-        let order = line.order.unwrap_or_default();
-        let account = line.counterparty_account;
-        // Only where nothing better tells which payment a line is.
-        let payee_hash = match &account {
-            Some(account) if reference.is_empty() && order.is_empty() && signed < Money::ZERO => {
-                let lookups = self.vault.lookups(ACCOUNT_KIND, account.as_str());
-                lookups
-                    .into_iter()
-                    .next()
-                    .map(|lookup| lookup.hash)
-                    .unwrap_or_default()
-            }
-            _ => String::new(),
-        };
-        open.lines.push(NewLine {
-            line: number,
-            booked: format_date(line.booked),
-            valued: line.valued.map(format_date).unwrap_or_default(),
-            amount: signed.fen(),
-            reversal: line.reversal,
-            reference,
-            order,
-            bank_reference: self.discreet(&line.bank_reference),
-            payee_hash,
-        });
-        let name = line.counterparty_name.unwrap_or_default();
-        let account = account
-            .map(|account| account.as_str().to_owned())
-            .unwrap_or_default();
-        if !(name.is_empty() && account.is_empty() && line.text.is_empty()) {
-            open.personal.push(LinePersonal(number, name, account, line.text));
-        }
-        if open.personal.len() >= SEALED_TOGETHER {
-            self.seal(open)?;
-        }
-        Ok(())
-    }
-
-    /// A bank's reference without runs of digits, which may be an account's. Where that takes something out, a keyed
-    /// hash of the whole stands behind it, so that equal ones are still equal and others are not.
-    fn discreet(&self, reference: &str) -> String {
-        let shown = masked(reference);
-        if shown == reference {
-            return shown;
-        }
-        let lookup = self.vault.lookups("bank-reference", reference).into_iter().next();
-        let hash = lookup.map(|lookup| lookup.hash).unwrap_or_default();
-        format!("{shown}~{}", hash.get(..10).unwrap_or_default())
-    }
-
-    /// Seals what is personal of the lines so far.
-    fn seal(&self, open: &mut Open) -> Result<(), Error> {
-        let (Some(first), Some(last)) = (open.personal.first(), open.personal.last()) else {
-            return Ok(());
-        };
-        let (first, last) = (first.0, last.0);
-        let plain = zeroize::Zeroizing::new(serde_json::to_vec(&open.personal).map_err(Error::internal)?);
-        let name = Statement::sealed_name(&self.digest, open.part, first);
-        open.chunk
-            .sealed
-            .push((first, last, self.vault.seal(&name, &plain)?));
-        open.personal.clear();
-        Ok(())
-    }
-
-    fn hand_over(&self, open: &mut Open) -> Result<(), Error> {
-        self.seal(open)?;
-        let lines = std::mem::replace(&mut open.lines, Vec::with_capacity(CHUNK));
-        let sealed = std::mem::take(&mut open.chunk.sealed);
-        if lines.is_empty() {
-            return Ok(());
-        }
-        self.send(Piece::Lines(LineChunk { lines, sealed }))
-    }
-
-    fn send(&self, piece: Piece) -> Result<(), Error> {
-        // Writing failed, and says why itself.
-        self.sender
-            .blocking_send(piece)
-            .map_err(|_| Error::internal("nobody writes what is read"))
-    }
 }

@@ -13,6 +13,8 @@ use crate::store::reconciliation::GroupChange;
 
 /// Payments that are filled in, or decided on, in one transaction.
 const PAGE: u64 = 2_000;
+/// Most lines in one transaction where all others that write wait for it to end.
+const MOST_WITH_ONE_WRITER: u64 = 500_000;
 
 impl App {
     /// Fills in what payments of an older release lack.
@@ -41,7 +43,11 @@ impl App {
         job: &mut Job,
         context: &Context,
     ) -> Result<Progress, Error> {
-        let most = self.reconciliation.range;
+        let most = if self.store().has_one_writer() {
+            self.reconciliation.range.min(MOST_WITH_ONE_WRITER)
+        } else {
+            self.reconciliation.range
+        };
         let (range, left) = tx.unexamined(&job.account, job.through, most).await?;
         let Some(range) = range else {
             return Ok(Progress::Done);

@@ -3,6 +3,7 @@
 mod breaks;
 mod erasing;
 mod import;
+mod intake;
 mod jobs;
 mod matching;
 mod periods;
@@ -15,8 +16,8 @@ mod totals;
 mod work;
 
 pub use breaks::{AgeingCell, BreakDetail};
-pub(super) use import::ACCOUNT_KIND;
 pub use import::{Events, ImportStatement};
+pub(super) use intake::ACCOUNT_KIND;
 pub use jobs::CreateJob;
 pub use periods::PeriodDetail;
 pub use reading::ShownLine;
@@ -34,7 +35,7 @@ pub struct ReconciliationOptions {
     pub rules: Rules,
     /// How long a worker that is not heard of has a job.
     pub lease: Duration,
-    /// Lines that are matched in one transaction.
+    /// Lines that are matched in one transaction, at most.
     pub range: u64,
 }
 
@@ -43,7 +44,7 @@ impl Default for ReconciliationOptions {
         Self {
             rules: Rules::default(),
             lease: Duration::from_secs(60),
-            range: 500_000,
+            range: 1_000_000,
         }
     }
 }

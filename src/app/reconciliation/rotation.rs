@@ -1,6 +1,6 @@
 //! Keys are changed: what older keys sealed and hashed of statements is sealed and hashed anew.
 
-use super::import::ACCOUNT_KIND;
+use super::intake::ACCOUNT_KIND;
 use super::reading::open_lines;
 use super::records::{LinePersonal, Statement};
 use crate::app::App;

@@ -2,6 +2,7 @@
 
 use super::super::Tx;
 use super::super::block::{Block, get, get_number, int, text};
+use super::sets::{MANY, Way};
 use super::{literal, of_account, to_line};
 use crate::domain::allocation::FundId;
 use crate::domain::error::Error;
@@ -63,13 +64,24 @@ impl Span<'_> {
         }
         block
     }
-}
 
-/// Makes PostgreSQL join a million lines with a million payments at once, in memory. It has no statistics of lines that
-/// have just come in, and would look payments up one by one. The settings end with the transaction.
-const BY_SETS: &str = "SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '256MB'";
-/// The steps behind it look up few rows, in a dry run within the same transaction.
-const BY_KEYS_AGAIN: &str = "SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL work_mem TO DEFAULT";
+    /// The same as text: what is set aside has no parameters.
+    pub(super) fn due_literals(&self) -> String {
+        const COLUMNS: &str = "execution_date, deadline, earliest, latest";
+        let rows = self.due.iter().map(|due| {
+            let days = [&due.execution, &due.deadline, &due.window.0, &due.window.1];
+            format!("({})", days.map(|day| literal(day)).join(", "))
+        });
+        let rows: Vec<String> = rows.collect();
+        if rows.is_empty() {
+            return format!("(SELECT {COLUMNS} FROM (VALUES ('', '', '', '')) AS v({COLUMNS}) WHERE 1 = 0)");
+        }
+        format!(
+            "(SELECT {COLUMNS} FROM (VALUES {}) AS v({COLUMNS}))",
+            rows.join(", ")
+        )
+    }
+}
 
 /// Payments that no line is matched with, and that no open debit speaks of.
 fn untouched(span: &Span<'_>) -> String {
@@ -130,45 +142,100 @@ impl Tx {
     }
 
     /// Matches lines of a range with the payments whose references they carry; what is left of the range is
-    /// noted as open.
+    /// noted as open. Of several lines that fit one payment it is the first.
     pub async fn match_references(&self, span: &Span<'_>, range: (u64, u64, u64)) -> Result<u64, Error> {
+        let (statement, first, last) = range;
+        let matched = if self.by_sets() {
+            self.match_set(span, range).await?
+        } else {
+            self.match_in_order(span, range).await?
+        };
+        if matched > 0 {
+            self.find_late(
+                span,
+                &format!(
+                    "m.class <> 'matched' AND m.statement = {statement} AND m.line BETWEEN {first} AND {last}"
+                ),
+            )
+            .await?;
+        }
+        self.execute(&format!(
+            "UPDATE bank_statement SET examined = {last} WHERE number = {statement}"
+        ))
+        .await?;
+        Ok(matched)
+    }
+
+    /// On PostgreSQL: every line of the range with its payment, if it has one, is set aside once; from there go the
+    /// matches, in the order of their index, and what is open.
+    async fn match_set(&self, span: &Span<'_>, range: (u64, u64, u64)) -> Result<u64, Error> {
+        let (statement, first, last) = range;
+        let (job, as_of, account) = (span.job, literal(span.as_of), literal(span.account.as_str()));
+        let scope = of_account(span.scope, "p");
+        if last + 1 - first >= MANY {
+            self.find_by(Way::Sets).await?;
+        }
+        let due = span.due_literals();
+        let lines = self
+            .set_aside(
+                "bank_examined",
+                &format!(
+                    "SELECT l.line, l.reference, CASE WHEN k.reference IS NULL THEN '' \
+                     WHEN l.booked > k.deadline THEN 'late' ELSE 'matched' END AS class FROM bank_line l LEFT JOIN \
+                     (SELECT p.reference, p.amount_fen, d.deadline FROM payment p \
+                     JOIN payment_batch b ON b.fund = p.fund AND b.number = p.batch \
+                     JOIN {due} AS d ON d.execution_date = b.execution_date WHERE p.state <> 'failed' AND {scope} \
+                     AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = p.reference AND m.part = 0)) AS k \
+                     ON k.reference = l.reference AND k.amount_fen = - l.amount_fen AND l.amount_fen < 0 \
+                     AND l.reversal = 0 AND l.booked <= {as_of} \
+                     WHERE l.statement = {statement} AND l.line BETWEEN {first} AND {last}"
+                ),
+            )
+            .await?;
+        let matched = self
+            .execute(&format!(
+                "INSERT INTO bank_match (statement, line, reference, part, class, rule, job) \
+                 SELECT {statement}, x.line, x.reference, 0, x.class, 'reference', {job} FROM \
+                 (SELECT DISTINCT ON (reference) line, reference, class FROM bank_examined WHERE class <> '' \
+                 ORDER BY reference, line) AS x"
+            ))
+            .await?;
+        let open = format!(
+            "INSERT INTO bank_open_line (account, statement, line, reference) \
+             SELECT {account}, {statement}, x.line, x.reference FROM bank_examined x WHERE"
+        );
+        let without = self.execute(&format!("{open} x.class = ''")).await?;
+        if lines > matched + without {
+            self.execute(&format!(
+                "{open} x.class <> '' AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = x.reference \
+                 AND m.part = 0 AND m.statement = {statement} AND m.line = x.line)"
+            ))
+            .await?;
+        }
+        self.let_go("bank_examined").await?;
+        self.find_by(Way::Free).await?;
+        Ok(matched)
+    }
+
+    /// On SQLite: line by line, in order. It looks into the index anyway when it inserts, and passes over what is there.
+    async fn match_in_order(&self, span: &Span<'_>, range: (u64, u64, u64)) -> Result<u64, Error> {
         let (statement, first, last) = range;
         let within = format!("l.statement = {statement} AND l.line BETWEEN {first} AND {last}");
         let (job, as_of) = (span.job, literal(span.as_of));
         let scope = of_account(span.scope, "p");
         let mut matched = 0;
         if !span.due.is_empty() {
-            // SQLite looks into the index anyway when it inserts, and passes over what is there. PostgreSQL is slow at
-            // that: it takes the first of several lines itself, by the order in which it then inserts, which is
-            // that of the index.
-            let (first_only, already) = if self.by_sets() {
-                (
-                    "ROW_NUMBER() OVER (PARTITION BY l.reference ORDER BY l.line)",
-                    " AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = l.reference AND m.part = 0)",
-                )
-            } else {
-                ("1", "")
-            };
-            let passed_over = if self.by_sets() {
-                "ORDER BY x.reference"
-            } else {
-                "ON CONFLICT (reference, part) DO NOTHING"
-            };
-            if self.by_sets() {
-                self.execute(BY_SETS).await?;
-            }
             matched = self
                 .execute_with(span.due(), |due| {
                     format!(
                         "INSERT INTO bank_match (statement, line, reference, part, class, rule, job) \
-                         SELECT x.statement, x.line, x.reference, 0, x.class, 'reference', {job} FROM \
-                         (SELECT l.statement, l.line, l.reference, {first_only} AS place, \
-                         CASE WHEN l.booked > d.deadline THEN 'late' ELSE 'matched' END AS class \
+                         SELECT l.statement, l.line, l.reference, 0, \
+                         CASE WHEN l.booked > d.deadline THEN 'late' ELSE 'matched' END, 'reference', {job} \
                          FROM bank_line l JOIN payment p ON p.reference = l.reference AND p.amount_fen = - l.amount_fen \
                          JOIN payment_batch b ON b.fund = p.fund AND b.number = p.batch \
                          JOIN {due} AS d ON d.execution_date = b.execution_date \
                          WHERE {within} AND l.amount_fen < 0 AND l.reversal = 0 AND l.booked <= {as_of} \
-                         AND p.state <> 'failed' AND {scope}{already}) AS x WHERE x.place = 1 {passed_over}"
+                         AND p.state <> 'failed' AND {scope} ON CONFLICT (reference, part) DO NOTHING"
                     )
                 })
                 .await?;
@@ -183,22 +250,6 @@ impl Tx {
             ))
             .await?;
         }
-        if matched > 0 {
-            self.find_late(
-                span,
-                &format!(
-                    "m.class <> 'matched' AND m.statement = {statement} AND m.line BETWEEN {first} AND {last}"
-                ),
-            )
-            .await?;
-        }
-        if self.by_sets() {
-            self.execute(BY_KEYS_AGAIN).await?;
-        }
-        self.execute(&format!(
-            "UPDATE bank_statement SET examined = {last} WHERE number = {statement}"
-        ))
-        .await?;
         Ok(matched)
     }
 

@@ -16,6 +16,7 @@ mod matching;
 mod periods;
 mod posting;
 mod report;
+mod sets;
 mod statements;
 
 pub use balances::{BalanceQuery, BookSums};
