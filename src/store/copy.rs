@@ -1,11 +1,11 @@
 //! Many rows into PostgreSQL by `COPY`, in its binary format
 //! (<https://www.postgresql.org/docs/current/sql-copy.html>): a million rows cost a fraction of what they cost as
-//! arrays. It has a transaction of its own.
+//! arrays.
 
 use super::Store;
 use super::error::failed;
 use crate::domain::error::Error;
-use sea_orm::sqlx::postgres::PgPoolCopyExt;
+use sea_orm::sqlx::Executor as _;
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 use std::sync::Arc;
 
@@ -48,18 +48,28 @@ impl Rows {
     }
 }
 
+/// Rows for a table: its name, its columns, and the rows.
+pub(super) type Copy<'a> = (&'a str, &'a str, Rows);
+
 impl Store {
-    /// Copies rows into a table.
-    pub(super) async fn copy(&self, table: &str, columns: &str, mut rows: Rows) -> Result<(), Error> {
-        rows.0.extend_from_slice(&(-1_i16).to_be_bytes());
-        let statement = format!("COPY {table} ({columns}) FROM STDIN WITH (FORMAT binary)");
+    /// Copies rows into tables, in a transaction of its own that does not wait for the disk: they are on it at the
+    /// latest when a later transaction is that waits. So these must be rows that count for nothing until then.
+    pub(super) async fn copy<const N: usize>(&self, tables: [Copy<'_>; N]) -> Result<(), Error> {
         let pool = self.db.get_postgres_connection_pool();
-        let mut copy = pool.copy_in_raw(&statement).await.map_err(broken)?;
-        if let Err(lost) = copy.send(rows.0).await {
-            return Err(broken(lost));
+        let mut tx = pool.begin().await.map_err(broken)?;
+        tx.execute("SET LOCAL synchronous_commit = off")
+            .await
+            .map_err(broken)?;
+        for (table, columns, mut rows) in tables {
+            rows.0.extend_from_slice(&(-1_i16).to_be_bytes());
+            let statement = format!("COPY {table} ({columns}) FROM STDIN WITH (FORMAT binary)");
+            let mut copy = tx.copy_in_raw(&statement).await.map_err(broken)?;
+            if let Err(lost) = copy.send(rows.0).await {
+                return Err(broken(lost));
+            }
+            copy.finish().await.map_err(broken)?;
         }
-        copy.finish().await.map_err(broken)?;
-        Ok(())
+        tx.commit().await.map_err(broken)
     }
 }
 

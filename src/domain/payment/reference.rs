@@ -106,13 +106,16 @@ impl Reference {
             .into_iter()
             .find(|payer| body.contains(letter(*payer)))?;
         let (claim, attempt) = body.split_once(letter(payer))?;
+        // One form only: no leading zeros, nothing beyond the limits. The check digits are right, and no others are.
+        if claim.starts_with('0') || attempt.starts_with('0') {
+            return None;
+        }
         let origin = Origin {
             claim: claim.parse().ok()?,
             payer,
             attempt: attempt.parse().ok()?,
         };
-        // One form only: no leading zeros, nothing beyond the limits.
-        (Self::of(origin).ok()? == *self).then_some(origin)
+        (origin.claim <= Origin::MAX_CLAIM && origin.attempt <= Origin::MAX_ATTEMPT).then_some(origin)
     }
 }
 

@@ -445,9 +445,20 @@ impl Mapping {
 pub(super) fn canonical(text: &str) -> String {
     half_width(text)
         .chars()
-        .filter(|c| !c.is_whitespace() && !c.is_control() && *c != '\u{feff}')
+        .filter(counts)
         .collect::<String>()
         .to_lowercase()
+}
+
+fn counts(c: &char) -> bool {
+    !c.is_whitespace() && !c.is_control() && *c != '\u{feff}'
+}
+
+/// Whether a text is one of some words, as they are compared. Most texts are longer than all of them, which small
+/// letters do not change.
+pub(super) fn is_one_of(text: &str, words: &[String]) -> bool {
+    let most = words.iter().map(|word| word.chars().count()).max().unwrap_or(0);
+    text.chars().filter(counts).take(most + 1).count() <= most && words.contains(&canonical(text))
 }
 
 fn all(words: &[String]) -> Vec<String> {
@@ -600,5 +611,28 @@ fn style(amounts: &Amounts, columns: &[(Field, Vec<String>)], faults: &mut Fault
             });
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_as_they_are_compared() {
+        let words = all(&["冲正".to_owned(), "REV".to_owned()]);
+        for text in ["冲正", " 冲 正\u{feff}", "rev", "ＲＥＶ", "冲\t正", "R e V"] {
+            assert!(
+                words.contains(&canonical(text)) && is_one_of(text, &words),
+                "{text:?}"
+            );
+        }
+        for text in ["", "冲", "冲正1", "代发 购房补贴", "冲\u{200b}正", "reverse", "İ"] {
+            assert!(
+                !words.contains(&canonical(text)) && !is_one_of(text, &words),
+                "{text:?}"
+            );
+        }
+        assert!(!is_one_of("", &[]) && !is_one_of("rev", &[]));
     }
 }

@@ -21,7 +21,7 @@ use crate::domain::reconciliation::{Direction, HeadSoFar, StatementLine};
 use crate::domain::statistics::half_width;
 use cells::clean;
 use header::{Header, NoHeader, labelled, period};
-use mapping::{Field, Style, canonical};
+use mapping::{Field, Style, canonical, is_one_of};
 use std::collections::VecDeque;
 use time::Date;
 
@@ -268,8 +268,8 @@ impl Table {
     /// Whether a text column has nothing but one of the words.
     fn says(&self, row: &Row, header: &Header, words: &[String]) -> bool {
         header.columns(Field::Text).any(|(column, _)| {
-            let cell = row.cells.get(column).map(|cell| canonical(clean(cell)));
-            cell.is_some_and(|cell| words.contains(&cell))
+            let cell = row.cells.get(column).map(|cell| clean(cell));
+            cell.is_some_and(|cell| is_one_of(cell, words))
         })
     }
 
@@ -502,7 +502,7 @@ impl Table {
             return Some(false);
         }
         let (_, text) = self.cell(row, header, Field::Reversal)?;
-        Some(self.mapping.reversal_words.contains(&canonical(text)))
+        Some(is_one_of(text, &self.mapping.reversal_words))
     }
 
     /// The table's own account, where every row repeats it.

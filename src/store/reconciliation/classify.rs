@@ -4,7 +4,6 @@ use super::super::Tx;
 use super::super::block::{Block, get, get_number, number, text};
 use super::super::convert::stored;
 use super::matching::Span;
-use super::sets::Way;
 use super::{literal, of_account};
 use crate::app::vault::{Lookup, Sealed};
 use crate::domain::allocation::FundId;
@@ -101,7 +100,7 @@ impl Tx {
         }
         // Of a million payments few lack a line: which ones, PostgreSQL finds on all processors.
         let payments = if self.by_sets() {
-            self.find_by(Way::Sets).await?;
+            self.join_at_once().await?;
             self.set_aside(
                 "payment_without_line",
                 &format!(
@@ -110,7 +109,7 @@ impl Tx {
                 ),
             )
             .await?;
-            self.find_by(Way::Free).await?;
+            self.join_freely().await?;
             "payment_without_line x JOIN payment p ON p.reference = x.reference"
         } else {
             "payment p"

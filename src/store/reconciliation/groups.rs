@@ -4,7 +4,6 @@ use super::super::Tx;
 use super::super::block::{Block, get, get_money, get_number, int, number, text};
 use super::super::convert::stored;
 use super::matching::Span;
-use super::sets::Way;
 use super::{literal, of_account, to_code, to_line};
 use crate::app::reconciliation::records::ScopedPayment;
 use crate::domain::claim::ClaimId;
@@ -63,7 +62,6 @@ impl Tx {
         if page.references.is_empty() {
             return Ok(page);
         }
-        self.find_by(Way::Keys).await?;
         let scope = of_account(span.scope, "p");
         let rows = self
             .query_with(of(&page.references), |rows| {
@@ -130,7 +128,6 @@ impl Tx {
                 page.lines.entry(reference).or_default().0.push(to_seen(row, id)?);
             }
         }
-        self.find_by(Way::Free).await?;
         Ok(page)
     }
 

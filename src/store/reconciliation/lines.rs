@@ -14,7 +14,8 @@ use sea_orm::QueryResult;
 use std::collections::BTreeSet;
 
 impl Store {
-    /// Writes lines of a statement that is being loaded; what is written stays, and nobody sees it.
+    /// Writes lines of a statement that is being loaded; what is written stays, and nobody sees it. It is on the disk
+    /// when the statement is published.
     pub async fn write_lines(&self, statement: u64, chunk: &LineChunk) -> Result<(), Error> {
         if self.has_one_writer() {
             let tx = self.begin_bulk().await?;
@@ -35,10 +36,7 @@ impl Store {
             rows.text(&line.bank_reference);
             rows.text(&line.payee_hash);
         }
-        let columns = "statement, line, booked, valued, amount_fen, reversal, reference, order_id, bank_reference, \
-             payee_hash";
-        self.copy("bank_line", columns, rows).await?;
-        let mut rows = Rows::with_capacity(
+        let mut seals = Rows::with_capacity(
             chunk
                 .sealed
                 .iter()
@@ -46,15 +44,21 @@ impl Store {
                 .sum(),
         );
         for (first, last, sealed) in &chunk.sealed {
-            rows.row(5);
-            rows.number(statement);
-            rows.number(*first);
-            rows.number(*last);
-            rows.text(&sealed.text);
-            rows.text(&sealed.key);
+            seals.row(5);
+            seals.number(statement);
+            seals.number(*first);
+            seals.number(*last);
+            seals.text(&sealed.text);
+            seals.text(&sealed.key);
         }
-        let columns = "statement, first_line, last_line, sealed, sealing_key";
-        self.copy("bank_line_sealed", columns, rows).await
+        let columns = "statement, line, booked, valued, amount_fen, reversal, reference, order_id, bank_reference, \
+             payee_hash";
+        let sealed_columns = "statement, first_line, last_line, sealed, sealing_key";
+        self.copy([
+            ("bank_line", columns, rows),
+            ("bank_line_sealed", sealed_columns, seals),
+        ])
+        .await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::Tx;
 use super::super::block::{Block, get, get_number, int, text};
-use super::sets::{MANY, Way};
+use super::sets::MANY;
 use super::{literal, of_account, to_line};
 use crate::domain::allocation::FundId;
 use crate::domain::error::Error;
@@ -172,8 +172,9 @@ impl Tx {
         let (statement, first, last) = range;
         let (job, as_of, account) = (span.job, literal(span.as_of), literal(span.account.as_str()));
         let scope = of_account(span.scope, "p");
-        if last + 1 - first >= MANY {
-            self.find_by(Way::Sets).await?;
+        let many = last + 1 - first >= MANY;
+        if many {
+            self.join_at_once().await?;
         }
         let due = span.due_literals();
         let lines = self
@@ -213,7 +214,10 @@ impl Tx {
             .await?;
         }
         self.let_go("bank_examined").await?;
-        self.find_by(Way::Free).await?;
+        if many {
+            self.join_freely().await?;
+            self.take_statistics().await?;
+        }
         Ok(matched)
     }
 
