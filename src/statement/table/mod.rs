@@ -58,6 +58,8 @@ struct Sums {
     rows: u64,
     /// Rows of no amount.
     empty: u64,
+    /// Rows whose amount could not be read.
+    unread: u64,
     debits: Money,
     credits: Money,
     /// As they stand in a column of amounts with signs.
@@ -260,6 +262,9 @@ impl Table {
                 });
             } else if self.fits(row, &header) {
                 self.movement(row, &header);
+            } else {
+                self.sums.unread += 1;
+                self.running.lose();
             }
         }
         self.header = Some(header);
@@ -389,19 +394,25 @@ impl Table {
             Some(_) => self.money(row, header, Field::Balance),
             None => Some(None),
         };
-        let (Some(booked), Some(movement), Some(balance)) = (booked, movement, balance) else {
+        // Sums and balances go on whatever else is wrong with the row: the next one must not be blamed for it.
+        let signed = match &movement {
+            Some(Some(movement)) => {
+                self.sums.add(movement);
+                Some(movement.signed())
+            }
+            Some(None) => {
+                self.sums.empty += 1;
+                Some(Money::ZERO)
+            }
+            None => {
+                self.sums.unread += 1;
+                None
+            }
+        };
+        self.run(row, header, signed, balance.flatten());
+        let (Some(booked), Some(Some(movement)), Some(_)) = (booked, movement, balance) else {
             return;
         };
-        let Some(movement) = movement else {
-            self.sums.empty += 1;
-            return self.run(row, header, Money::ZERO, balance);
-        };
-        self.sums.add(&movement);
-        let signed = match movement.direction {
-            Direction::Debit => Money::ZERO.checked_sub(movement.amount).unwrap_or_default(),
-            Direction::Credit => movement.amount,
-        };
-        self.run(row, header, signed, balance);
         let line = self.line(row, header, booked, valued, movement);
         self.begin();
         let (first, last) = self.days.unwrap_or((booked, booked));
@@ -530,8 +541,9 @@ impl Table {
         }
     }
 
-    /// Holds the running balance against the row.
-    fn run(&mut self, row: &Row, header: &Header, signed: Money, balance: Option<Money>) {
+    /// Holds the running balance against the row. Where the amount could not be read, it begins anew at what the row
+    /// says itself, or at what the next one says.
+    fn run(&mut self, row: &Row, header: &Header, signed: Option<Money>, balance: Option<Money>) {
         if header.column(Field::Balance).is_none() {
             return;
         }
@@ -542,7 +554,8 @@ impl Table {
             self.head.opening
         };
         let running = &mut self.running;
-        let before = balance.and_then(|balance| balance.checked_sub(signed));
+        let before = balance.zip(signed);
+        let before = before.and_then(|(balance, signed)| balance.checked_sub(signed));
         if !running.seen {
             running.seen = true;
             // What the first row says of the end of all rows that it stands at.
@@ -554,7 +567,8 @@ impl Table {
         let expected = if newest_first {
             running.next
         } else {
-            running.next.and_then(|next| next.checked_add(signed))
+            let next = running.next.zip(signed);
+            next.and_then(|(next, signed)| next.checked_add(signed))
         };
         if let (Some(balance), Some(expected)) = (balance, expected)
             && balance != expected
@@ -571,7 +585,8 @@ impl Table {
         }
         let ends = balance.or(expected);
         running.next = if newest_first {
-            ends.and_then(|ends| ends.checked_sub(signed))
+            let ends = ends.zip(signed);
+            ends.and_then(|(ends, signed)| ends.checked_sub(signed))
         } else {
             ends
         };
@@ -637,7 +652,8 @@ impl Table {
     /// Holds the row of sums against the rows above it.
     fn check_totals(&mut self, row: &Row, header: &Header) {
         let sums = &self.sums;
-        if sums.beyond {
+        // What could not be read is in no sum.
+        if sums.beyond || sums.unread > 0 {
             return;
         }
         let wanted = match self.mapping.style {
@@ -705,6 +721,24 @@ impl Table {
         self.head.from = self.head.from.or(first);
         self.head.to = self.head.to.or(last);
         self.queue.push_back(Event::End(Box::new(self.head.clone())));
+    }
+}
+
+impl Running {
+    /// A row whose amount and balance nobody knows: it begins anew at the next one.
+    fn lose(&mut self) {
+        self.seen = true;
+        self.next = None;
+    }
+}
+
+impl Movement {
+    /// What it adds to the balance.
+    fn signed(&self) -> Money {
+        match self.direction {
+            Direction::Debit => Money::ZERO.checked_sub(self.amount).unwrap_or_default(),
+            Direction::Credit => self.amount,
+        }
     }
 }
 
