@@ -145,7 +145,7 @@ impl App {
         .await
     }
 
-    /// Takes an entry back by one with its accounts swapped; only what a person posted, and once.
+    /// Takes an entry back by one with its accounts swapped; only what a person posted, once, and by another person.
     pub async fn reverse_entry(
         &self,
         mutation: &Mutation,
@@ -163,6 +163,7 @@ impl App {
                 return Err(no_entry(fund, number));
             }
             may_be_reversed(&tx, fund, &entry).await?;
+            entry.check_second_person(&entry_name(fund, number), &signed.by)?;
             let posting = entry
                 .posting
                 .reversal(number, entry_name(fund, next), note.to_owned());

@@ -24,7 +24,7 @@ pub(super) enum FundCommand {
     Assign(QuotaArguments),
     /// Takes quota back from programmes, all of it or none
     Unassign(QuotaArguments),
-    /// Takes back an entry that a person posted, by one with its accounts swapped
+    /// Takes back an entry that another person posted, by one with its accounts swapped
     Reverse {
         /// Id of the fund
         fund: String,
