@@ -3,6 +3,8 @@
 //!
 //! Where several things are wrong with a call, the model says all of them and the server may name any.
 
+mod streams;
+
 use crate::bureau::{
     Answer, Call, FUND, Random, all_batches, all_claims, books, bound_by, check_books, check_bound,
     check_ledger, check_payments, claim_name, number_of, open_office, payments_of, purchase, seed, setting,
@@ -1272,6 +1274,8 @@ async fn the_books_are_the_models_after_every_step(world: World) {
         let (by, client) = (PEOPLE[at], &mut clients[at]);
         if !kept.is_empty() && player.random.once_in(12) {
             repeat(&mut player, &kept, &clients).await;
+        } else if player.random.once_in(30) {
+            streams::send(&mut player, &mut model, by, client, &mut done).await;
         } else {
             let Some(mut call) = player.call(&model) else {
                 continue;
