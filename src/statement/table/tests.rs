@@ -1,5 +1,8 @@
 //! What is read of tables, and what is refused.
 
+mod mappings;
+mod unread;
+
 use super::super::tests::{golden, source, told};
 use super::super::{Given, Reader, mapping as mapping_of, shipped};
 use super::*;
@@ -212,80 +215,6 @@ fn refuses_cells_of_a_workbook_that_are_no_values() {
         first(b"PK\x03\x04 and nothing", &mapping).split(':').next(),
         Some("file")
     );
-}
-
-/// All faults: where, and what was found.
-fn all(bytes: &[u8], mapping: &Mapping) -> Vec<String> {
-    let faults = match read(bytes, mapping) {
-        Err(faults) => faults,
-        Ok(read) => panic!("it was read as\n{read}"),
-    };
-    let said = faults
-        .iter()
-        .map(|fault| format!("{}: {}", fault.field, fault.found));
-    said.collect()
-}
-
-#[test]
-fn a_row_that_cannot_be_read_blames_no_other() {
-    // Newest first, with a row of sums.
-    let mapping = known("treasury-centre");
-    for (row, column) in [(5, 3), (6, 3), (7, 3), (5, 4), (6, 4), (7, 4)] {
-        let table = treasury(|sheet| {
-            let result = if column == 3 { "10" } else { "-560" };
-            sheet
-                .write_formula(row, column, Formula::new("5+5").set_result(result))
-                .unwrap();
-        });
-        let heading = if column == 3 { "金额(元)" } else { "余额" };
-        let wanted = format!("line {}, column {heading}: a formula", row + 1);
-        assert_eq!(all(&table, &mapping), [wanted]);
-    }
-    let day = treasury(|sheet| {
-        sheet.write_string(6, 0, "昨天").unwrap();
-    });
-    assert_eq!(all(&day, &mapping), ["line 7, column 清算日期: another text"]);
-    let beyond = treasury(|sheet| {
-        sheet.write_string(6, 9, "x").unwrap();
-    });
-    assert_eq!(all(&beyond, &mapping), ["line 7: 10 cells"]);
-
-    // Oldest first, each fault in the first row, in the middle, and in the last; the sums are right but for it.
-    let mapping = small(|document| document.rows.totals = vec!["sum".to_owned()]);
-    let rows = [
-        "2025-06-01,-1.00,9.00,411000,",
-        "2025-06-02,-2.00,7.00,411000,",
-        "2025-06-03,-3.00,4.00,411000,",
-        "2025-06-04,-4.00,0.00,411000,",
-    ];
-    let table = |at: usize, cell: usize, text: &str| {
-        let mut rows = rows.map(str::to_owned);
-        let mut cells: Vec<&str> = rows[at].split(',').collect();
-        cells[cell] = text;
-        rows[at] = cells.join(",");
-        format!(
-            "date,amount,balance,own,back\n{}\nsum,-10.00,,,,\n",
-            rows.join("\n")
-        )
-    };
-    for at in 0..rows.len() {
-        for (cell, text, found) in [
-            (0, "x", "column date: another text"),
-            (1, "x", "column amount: "),
-            (2, "x", "column balance: "),
-            (4, "a,b", "6 cells"),
-        ] {
-            let said = all(table(at, cell, text).as_bytes(), &mapping);
-            assert_eq!(said.len(), 1, "{said:?}");
-            assert!(said[0].starts_with(&format!("line {}", at + 2)), "{said:?}");
-            assert!(said[0].contains(found), "{said:?}");
-        }
-    }
-    // What is wrong beside it is told all the same.
-    let both = table(1, 1, "x").replace(",0.00,", ",0.01,");
-    let said = all(both.as_bytes(), &mapping);
-    assert_eq!(said.len(), 2, "{said:?}");
-    assert_eq!(said[1], "line 5, column balance: 0.01");
 }
 
 #[test]
@@ -559,70 +488,4 @@ credit_words = ["in"]
         found.contains("1 at 2: 2025-06-01 valued - credit 1.00 reversal"),
         "{found}"
     );
-}
-
-#[test]
-fn the_shipped_mappings_are_right() {
-    let codes: Vec<String> = shipped()
-        .unwrap_or_else(|faults| panic!("{faults:#?}"))
-        .iter()
-        .map(|mapping| mapping.code().to_owned())
-        .collect();
-    assert_eq!(codes, ["corporate-ebank", "treasury-centre", "agent-bank"]);
-    for ((file, _), code) in super::super::SHIPPED.iter().zip(codes) {
-        assert_eq!(*file, format!("{code}.toml"));
-    }
-}
-
-#[test]
-fn refuses_mappings_that_mean_nothing() {
-    for (from, to, field) in [
-        ("code = \"small\"", "code = \"Small\"", "code"),
-        ("name_zh = \"小\"", "name_zh = \"\"", "name_zh"),
-        ("source = \"none\"", "", "line 1"),
-        ("source = \"none\"", "source = \" \"", "source"),
-        ("dates =", "encoding = \"latin-1\"\ndates =", "encoding"),
-        ("dates =", "delimiter = \":\"\ndates =", "delimiter"),
-        ("dates =", "order = \"random\"\ndates =", "order"),
-        ("dates =", "skip_rows = 101\ndates =", "skip_rows"),
-        ("dates =", "header_within = 0\ndates =", "header_within"),
-        ("dates =", "colour = 0\ndates =", "line 6"),
-        ("[\"YYYY-MM-DD\"]", "[]", "dates"),
-        ("[\"YYYY-MM-DD\"]", "[\"YYYY\"]", "dates[0]"),
-        ("booked = [\"date\"]", "", "columns.booked"),
-        ("booked = [\"date\"]", "booked = [\" \"]", "columns.booked"),
-        ("amount = [\"amount\"]", "", "columns.amount"),
-        (
-            "amount = [\"amount\"]",
-            "amount = [\"amount\"]\ndebit = [\"d\"]",
-            "columns.debit",
-        ),
-        ("style = \"sign\"", "style = \"colour\"", "amounts.style"),
-        ("outgoing = \"negative\"", "", "amounts.outgoing"),
-        (
-            "thousands = \"\"",
-            "thousands = \".\"",
-            "amounts.thousands, amounts.decimal",
-        ),
-        ("thousands = \"\"", "negative = \"ignore\"", "amounts.negative"),
-        ("reversal_words = [\"yes\"]", "", "amounts.reversal_words"),
-        ("balance = [\"balance\"]\n", "", ""),
-    ] {
-        assert!(SMALL.contains(from), "{from}");
-        match Mapping::parse(&SMALL.replacen(from, to, 1)) {
-            Ok(_) => assert_eq!(field, "", "{to}"),
-            Err(faults) => assert_eq!(faults[0].field, field, "{to}: {faults:?}"),
-        }
-    }
-    let words = SMALL.replace(
-        "style = \"sign\"\noutgoing = \"negative\"",
-        "style = \"words\"\ndebit_words = [\"a\"]\ncredit_words = [\"A\"]",
-    );
-    let words = words.replace("balance = [\"balance\"]", "direction = [\"way\"]");
-    assert_eq!(
-        Mapping::parse(&words).unwrap_err()[0].field,
-        "amounts.credit_words"
-    );
-    let boundary = SMALL.replace("balance = [\"balance\"]", "") + "[rows]\nopening = [\"o\"]\n";
-    assert_eq!(Mapping::parse(&boundary).unwrap_err()[0].field, "columns.balance");
 }
