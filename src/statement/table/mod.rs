@@ -6,6 +6,7 @@
 mod above;
 mod balances;
 mod cells;
+mod document;
 mod header;
 mod mapping;
 mod movement;
@@ -27,7 +28,8 @@ use mapping::{Field, canonical};
 use std::collections::VecDeque;
 use time::Date;
 
-pub use mapping::{Amounts, Columns, Head, Mapping, MappingDocument, Rows as RowWords};
+pub use document::{Amounts, Columns, Head, MappingDocument, Rows as RowWords};
+pub use mapping::Mapping;
 
 /// Longest text of a cell, in bytes.
 const MAX_CELL: usize = 32 << 10;
