@@ -1,8 +1,11 @@
 //! ReconciliationService.
 
+mod file;
+mod watching;
+
 use super::convert::reconciliation::{
     break_filter, from_account, from_ageing, from_balance, from_break, from_detail, from_job, from_line,
-    from_obstacle, from_period, from_statement, given, how, optional_day, statement_format,
+    from_obstacle, from_period, from_statement, how, optional_day,
 };
 use super::gate::{Answers, Call, Gate, scope_of};
 use super::page::Page;
@@ -10,20 +13,14 @@ use super::pb;
 use super::pb::reconciliation_service_server::ReconciliationService;
 use super::reach::Names;
 use super::status::to_status;
-use super::upload::Upload;
 use super::workers::Worker;
-use crate::app::reconciliation::records::Job;
-use crate::app::reconciliation::{CreateJob, Events, ImportStatement};
-use crate::app::{App, Mutation, clock};
-use crate::domain::digest::{Digest, DigestBuilder};
+use crate::app::reconciliation::CreateJob;
+use crate::app::{App, clock};
 use crate::domain::error::{Error, Violation};
 use crate::domain::identity::Principal;
 use crate::domain::reconciliation::{LineId, Month};
-use crate::statement::{Mapping, Reader};
+use file::{import, mutation, receive};
 use prost::Message as _;
-use std::fs::File;
-use std::io::BufReader;
-use std::time::{Duration, Instant};
 use tonic::{Request, Response, Status, Streaming};
 
 pub(super) struct Reconciliations {
@@ -33,11 +30,6 @@ pub(super) struct Reconciliations {
 }
 
 type Answer<T> = Result<Response<T>, Status>;
-
-/// Longest wait of a watcher before it asks again: other servers may write to the same database.
-const WATCH_EVERY: Duration = Duration::from_millis(200);
-/// How often it is seen whether a watcher may still watch.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// A mutation whose message becomes a break.
 macro_rules! act {
@@ -276,35 +268,9 @@ impl ReconciliationService for Reconciliations {
         let number = job.map_err(to_status)?.number;
         self.worker.start(&self.app, &self.gate);
         let app = self.app.clone();
-        Ok(self.gate.stream(permit, move |sender| async move {
-            let mut commits = app.store().commits();
-            let mut told: Option<Job> = None;
-            let mut looked = Instant::now();
-            loop {
-                // What is committed from here on wakes the wait below.
-                commits.mark_unchanged();
-                if looked.elapsed() >= LOOK_AGAIN {
-                    call.still().await?;
-                    looked = Instant::now();
-                }
-                let job = app.reconciliation(number).await?;
-                let over = job.state.is_over();
-                if told.as_ref().is_none_or(|told| told.version != job.version) {
-                    let message = pb::WatchReconciliationResponse {
-                        reconciliation: Some(from_job(&job)?),
-                    };
-                    if sender.send(Ok(message)).await.is_err() {
-                        return Ok(());
-                    }
-                    told = Some(job);
-                }
-                if over {
-                    return Ok(());
-                }
-                // Either way it is time to look again.
-                let _ = tokio::time::timeout(WATCH_EVERY, commits.changed()).await;
-            }
-        }))
+        Ok(self
+            .gate
+            .stream(permit, move |sender| watching::watch(app, call, number, sender)))
     }
 
     #[tracing::instrument(skip_all, name = "ListBreaks")]
@@ -546,88 +512,4 @@ fn number_after(page: &Page) -> Result<u64, Violation> {
             "上一页返回的 next_page_token",
         )
     })
-}
-
-/// How an import is to be carried out; the digest of its body is over header and content, however it was cut into
-/// messages.
-fn mutation(call: &Call, header: &pb::ImportStatementHeader, file: &Digest) -> Result<Mutation, Status> {
-    let plain = pb::ImportStatementHeader {
-        request_id: String::new(),
-        ..header.clone()
-    };
-    let mut body = DigestBuilder::new("incentivefund.v1.ImportStatement");
-    body.bytes(&plain.encode_to_vec()).field(file.as_str());
-    call.mutation(header.request_id.clone(), body.finish(), header.validate_only)
-}
-
-async fn import(
-    app: &App,
-    mutation: &Mutation,
-    header: &pb::ImportStatementHeader,
-    file: File,
-    digest: &Digest,
-) -> Result<crate::app::reconciliation::records::ImportedStatements, Error> {
-    let names = Names::of(app, &mutation.scope);
-    let account = names.optional_account("header.account", &header.account)?;
-    let wanted = statement_format("header.format", header.format)?;
-    let mapping = (!header.mapping.is_empty()).then(|| Mapping::parse(&header.mapping));
-    let mapping = mapping.transpose()?;
-    let reader = Reader::open(Box::new(BufReader::new(file)), mapping.as_ref(), given(header)?)?;
-    let format = reader.format().code();
-    if let Some(wanted) = wanted.filter(|wanted| *wanted != format) {
-        return Err(Violation::new(
-            "header.format",
-            wanted,
-            format!("{format}, which the file is"),
-            format!("{format}(文件的实际格式)"),
-        )
-        .into());
-    }
-    let import = ImportStatement {
-        account,
-        digest: digest.as_str().to_owned(),
-        format: format.to_owned(),
-    };
-    app.import_statement(mutation, &import, Events::of(reader)).await
-}
-
-/// Takes the whole stream.
-async fn receive(
-    mut stream: Streaming<pb::ImportStatementRequest>,
-) -> Result<(pb::ImportStatementHeader, File, Digest), Status> {
-    use pb::import_statement_request::Content;
-    let misplaced =
-        |found: &str, en: &str, zh: &str| to_status(Violation::new("content", found, en, zh).into());
-    let Some(Content::Header(header)) = stream.message().await?.and_then(|message| message.content) else {
-        return Err(misplaced(
-            "no header",
-            "a header as the first message",
-            "第一条消息须为 header",
-        ));
-    };
-    let mut upload = Upload::begin()?;
-    while let Some(message) = stream.message().await? {
-        let Some(Content::Piece(piece)) = message.content else {
-            return Err(misplaced(
-                "no piece",
-                "pieces of the file in every message after the first",
-                "第一条之后的消息须为文件内容",
-            ));
-        };
-        upload.add(&piece)?;
-    }
-    let came = upload.bytes();
-    if header.bytes != 0 && header.bytes != came {
-        return Err(to_status(
-            Violation::new(
-                "header.bytes",
-                came.to_string(),
-                format!("{}, as the header says: the file was cut short", header.bytes),
-                format!("{} 字节(header 所述):文件不完整", header.bytes),
-            )
-            .into(),
-        ));
-    }
-    let (file, digest) = upload.finish()?;
-    Ok((header, file, digest))
 }

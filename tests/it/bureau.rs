@@ -246,6 +246,7 @@ calls! {
     Retract: ledger.retract_contribution RetractContributionRequest -> RetractContributionResponse;
     Assign: ledger.assign_quota AssignQuotaRequest -> AssignQuotaResponse;
     Unassign: ledger.unassign_quota UnassignQuotaRequest -> UnassignQuotaResponse;
+    Reverse: ledger.reverse_entry ReverseEntryRequest -> ReverseEntryResponse;
     Submit: subsidies.submit_claim SubmitClaimRequest -> SubmitClaimResponse;
     Approve: subsidies.approve_claim ApproveClaimRequest -> ApproveClaimResponse;
     Reject: subsidies.reject_claim RejectClaimRequest -> RejectClaimResponse;

@@ -2,6 +2,7 @@
 //! changed.
 
 mod books;
+mod correcting;
 mod journal;
 mod posting;
 mod tampering;

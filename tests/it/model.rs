@@ -3,13 +3,15 @@
 //!
 //! Where several things are wrong with a call, the model says all of them and the server may name any.
 
+mod streams;
+
 use crate::bureau::{
     Answer, Call, FUND, Random, all_batches, all_claims, books, bound_by, check_books, check_bound,
     check_ledger, check_payments, claim_name, number_of, open_office, payments_of, purchase, seed, setting,
     tomorrow, training,
 };
 use crate::harness::{Client, World, fen, id, refusal, stories};
-use crate::ledger::{line, own};
+use crate::ledger::{line, own, shown};
 use incentive_fund::grpc::pb;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -18,6 +20,8 @@ stories!(the_books_are_the_models_after_every_step);
 const REGIONS: [&str; 2] = ["411081", "411024"];
 const PROGRAMMES: [&str; 2] = ["training", "housing-purchase"];
 const PEOPLE: [&str; 3] = ["张三", "李四", "王五"];
+/// The number of an entry that there never is.
+const NO_ENTRY: u64 = 999_999_999;
 const WRONG_ETAG: &str = "0123456789ab";
 
 #[derive(Debug, Clone)]
@@ -72,9 +76,23 @@ struct Payment {
     state: &'static str,
 }
 
+/// What a person posted.
+#[derive(Debug, Clone)]
+struct Posted {
+    by: String,
+    from: String,
+    to: String,
+    amount: i128,
+    /// That it takes back another.
+    reverses: bool,
+    reversed: bool,
+}
+
 #[derive(Debug, Clone, Default)]
 struct Model {
     books: BTreeMap<String, i128>,
+    /// By number, which the server gives: claims and payments post entries, too.
+    entries: BTreeMap<u64, Posted>,
     /// By number, from 1.
     claims: Vec<Claim>,
     batches: Vec<Batch>,
@@ -275,6 +293,7 @@ impl Model {
             }
             Call::Assign(request) => self.assign(&request.lines, false),
             Call::Unassign(request) => self.assign(&request.lines, true),
+            Call::Reverse(request) => self.reverse(by, number_of(&request.name)),
             Call::Submit(request) => self.submit(by, request.claim.as_ref().unwrap()),
             Call::Approve(request) => self.approve(by, request),
             Call::Reject(request) => {
@@ -409,6 +428,69 @@ impl Model {
             }
         }
         Vec::new()
+    }
+
+    fn reverse(&mut self, by: &str, number: u64) -> Faults {
+        if number == NO_ENTRY {
+            return vec!["NOT_FOUND"];
+        }
+        let Some(posted) = self.entries.get(&number).cloned() else {
+            // One by an allocation, a claim or a payment.
+            return vec!["ENTRY_NOT_MANUAL"];
+        };
+        let mut faults = Vec::new();
+        if posted.reverses {
+            faults.push("ENTRY_IS_REVERSAL");
+        }
+        if posted.reversed {
+            faults.push("ENTRY_REVERSED");
+        }
+        if posted.by == by {
+            faults.push("REVERSER_POSTED_ENTRY");
+        }
+        if !posted.to.ends_with("/source") && self.has(&posted.to) < posted.amount {
+            faults.push("QUOTA_EXCEEDED");
+        }
+        if faults.is_empty() {
+            self.shift(&posted.to, &posted.from, posted.amount);
+            self.entries.get_mut(&number).unwrap().reversed = true;
+        }
+        faults
+    }
+
+    /// Learns which numbers the entries of a call have, and that they are what was asked for.
+    fn learn_entries(&mut self, by: &str, answer: &Answer) {
+        let entries = match answer {
+            Answer::Receive(answer) => Vec::from_iter(answer.entry.clone()),
+            Answer::Surrender(answer) => Vec::from_iter(answer.entry.clone()),
+            Answer::Contribute(answer) => Vec::from_iter(answer.entry.clone()),
+            Answer::Retract(answer) => Vec::from_iter(answer.entry.clone()),
+            Answer::Reverse(answer) => Vec::from_iter(answer.entry.clone()),
+            Answer::Assign(answer) => answer.entries.clone(),
+            Answer::Unassign(answer) => answer.entries.clone(),
+            _ => return,
+        };
+        assert!(!entries.is_empty(), "{answer:?}");
+        for entry in entries {
+            assert_eq!(entry.posted.as_ref().unwrap().principal, by, "{entry:?}");
+            let posted = Posted {
+                by: by.to_owned(),
+                from: shown(entry.from.as_ref().unwrap()),
+                to: shown(entry.to.as_ref().unwrap()),
+                amount: fen(&entry.amount),
+                reverses: !entry.reverses.is_empty(),
+                reversed: false,
+            };
+            if posted.reverses {
+                let first = &self.entries[&number_of(&entry.reverses)];
+                assert_eq!(
+                    (&first.from, &first.to, first.amount, first.reversed),
+                    (&posted.to, &posted.from, posted.amount, true)
+                );
+            }
+            let known = self.entries.insert(entry.number, posted);
+            assert!(known.is_none(), "a number twice: {entry:?}");
+        }
     }
 
     fn submit(&mut self, by: &str, input: &pb::ClaimInput) -> Faults {
@@ -799,6 +881,23 @@ impl Player {
         Some(*self.random.pick(&fitting))
     }
 
+    /// An entry, mostly one that a person posted and nobody took back.
+    fn entry(&mut self, model: &Model) -> u64 {
+        let all: Vec<u64> = model.entries.keys().copied().collect();
+        let open: Vec<u64> = (model.entries.iter())
+            .filter(|(_, posted)| !posted.reverses && !posted.reversed)
+            .map(|(number, _)| *number)
+            .collect();
+        match self.random.below(12) {
+            0 => NO_ENTRY,
+            // The second entry is always one of the allocation.
+            1 => 2,
+            2 | 3 if !all.is_empty() => *self.random.pick(&all),
+            _ if !open.is_empty() => *self.random.pick(&open),
+            _ => 2,
+        }
+    }
+
     fn batch(&mut self, model: &Model, state: &str) -> Option<u64> {
         let fitting: Vec<u64> = (1..=model.batches.len() as u64)
             .filter(|number| model.batches[usize::try_from(number - 1).unwrap()].state == state)
@@ -852,7 +951,7 @@ impl Player {
         let fund = || format!("funds/{FUND}");
         let batch_name = |number: u64| format!("funds/{FUND}/batches/{number}");
         let reason = || "原因".to_owned();
-        Some(match self.random.below(100) {
+        Some(match self.random.below(104) {
             0..2 => pb::ReceiveFundsRequest {
                 fund: fund(),
                 amount: self.amount(100),
@@ -1035,6 +1134,12 @@ impl Player {
                 ..Default::default()
             }
             .into(),
+            100..104 => pb::ReverseEntryRequest {
+                name: format!("funds/{FUND}/entries/{}", self.entry(model)),
+                note: reason(),
+                ..Default::default()
+            }
+            .into(),
             _ => {
                 let open: Vec<&String> = (model.payments.iter())
                     .filter(|(_, payment)| payment.state == "instructed")
@@ -1169,6 +1274,8 @@ async fn the_books_are_the_models_after_every_step(world: World) {
         let (by, client) = (PEOPLE[at], &mut clients[at]);
         if !kept.is_empty() && player.random.once_in(12) {
             repeat(&mut player, &kept, &clients).await;
+        } else if player.random.once_in(30) {
+            streams::send(&mut player, &mut model, by, client, &mut done).await;
         } else {
             let Some(mut call) = player.call(&model) else {
                 continue;
@@ -1189,6 +1296,7 @@ async fn the_books_are_the_models_after_every_step(world: World) {
                         if let Answer::ReleaseBatch(_) = &answer {
                             learn(&mut after, client, number_of(&answer.batch().unwrap().name)).await;
                         }
+                        after.learn_entries(by, &answer);
                         model = after.clone();
                         let kind = format!("{call:?}");
                         let kind = kind.split('(').next().unwrap().to_owned();
@@ -1259,6 +1367,7 @@ async fn repeat(player: &mut Player, kept: &VecDeque<Kept>, clients: &[Client]) 
         Call::Retract(request) => request.document.push('!'),
         Call::Assign(request) => request.note.push('!'),
         Call::Unassign(request) => request.note.push('!'),
+        Call::Reverse(request) => request.note.push('!'),
         Call::Submit(request) => request.claim.as_mut().unwrap().phone.push_str("123456"),
         Call::Approve(request) => request.may_wait = !request.may_wait,
         Call::Reject(request) => request.reason.push('!'),

@@ -4,6 +4,8 @@ use super::account::Account;
 use super::event::Event;
 use crate::domain::allocation::{FundId, Signature};
 use crate::domain::digest::{Digest, DigestBuilder};
+use crate::domain::error::{Bilingual, Error};
+use crate::domain::identity::Principal;
 use crate::domain::money::Money;
 
 /// What is to be posted.
@@ -88,6 +90,24 @@ impl Posting {
 }
 
 impl Entry {
+    /// Refuses a correction by whoever posted the entry: what one person got wrong, or wants undone, another sees.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`] where both are one person, by name.
+    pub fn check_second_person(&self, name: &str, by: &Principal) -> Result<(), Error> {
+        if *by != self.signed.by {
+            return Ok(());
+        }
+        Err(Error::Forbidden {
+            reason: "REVERSER_POSTED_ENTRY",
+            message: Bilingual::new(
+                format!("{by} posted {name} and may not reverse it: another person must"),
+                format!("{by} 是 {name} 的记账人,不得自行冲正,须由他人冲正"),
+            ),
+        })
+    }
+
     /// The digest that an entry must have after one with the digest `before`.
     pub fn chained(&self, fund: &FundId, before: &Digest) -> Digest {
         let posting = &self.posting;

@@ -3,32 +3,34 @@
 //! Every fault of a row is reported with its line and the heading of its column. A running balance, where there is
 //! one, is checked row by row, whichever way the rows are ordered.
 
+mod above;
+mod balances;
 mod cells;
+mod document;
 mod header;
 mod mapping;
+mod movement;
 mod rows;
 
 #[cfg(test)]
 mod tests;
 
 use self::rows::{Row, Rows};
-use super::finds::{Said, bank_reference, name};
 use super::{Event, Format, MAX_FAULTS, Source};
 use crate::domain::error::{Faults, Violation};
 use crate::domain::money::Money;
-use crate::domain::payment::AccountNumber;
-use crate::domain::reconciliation::{Direction, HeadSoFar, StatementLine};
+use crate::domain::reconciliation::HeadSoFar;
 use crate::domain::statistics::half_width;
+use balances::{Running, Sums};
 use cells::clean;
-use header::{Header, NoHeader, labelled, period};
-use mapping::{Field, Style, canonical, is_one_of};
+use header::Header;
+use mapping::{Field, canonical, is_one_of};
 use std::collections::VecDeque;
 use time::Date;
 
-pub use mapping::{Amounts, Columns, Head, Mapping, MappingDocument, Rows as RowWords};
+pub use document::{Amounts, Columns, Head, MappingDocument, Rows as RowWords};
+pub use mapping::Mapping;
 
-/// Longest row that is kept above the header, in cells.
-const MAX_ABOVE_CELLS: usize = 64;
 /// Longest text of a cell, in bytes.
 const MAX_CELL: usize = 32 << 10;
 /// What banks write for renminbi.
@@ -50,39 +52,6 @@ pub(super) struct Table {
     totals: Option<u64>,
     running: Running,
     days: Option<(Date, Date)>,
-}
-
-/// What the rows add up to.
-#[derive(Default)]
-struct Sums {
-    rows: u64,
-    /// Rows of no amount.
-    empty: u64,
-    debits: Money,
-    credits: Money,
-    /// As they stand in a column of amounts with signs.
-    signed: Money,
-    gross: Money,
-    beyond: bool,
-}
-
-/// The running balance.
-#[derive(Default)]
-struct Running {
-    /// The balance that the next row begins at (oldest first) or ends at (newest first), where it is known.
-    next: Option<Money>,
-    /// The balance at the other end of all rows: behind the newest, or before the oldest.
-    first: Option<Money>,
-    seen: bool,
-}
-
-/// A movement, as a row tells it.
-struct Movement {
-    direction: Direction,
-    amount: Money,
-    reversal: bool,
-    /// As it stands in a column of amounts.
-    written: Money,
 }
 
 impl Table {
@@ -147,88 +116,6 @@ impl Table {
         }
     }
 
-    /// Reads down to the header, and what stands above it.
-    fn find_header(&mut self) -> Result<(), Violation> {
-        let mut above = Vec::new();
-        let mut twice = None;
-        let (skipped, within) = (self.mapping.skip_rows, self.mapping.header_within);
-        let mut row = Row::default();
-        for at in 0..skipped + within {
-            if !self.rows.next(&mut row)? {
-                break;
-            }
-            if at >= skipped {
-                match Header::find(&row.cells, &self.mapping) {
-                    Ok(mut header) => {
-                        header.line = row.line;
-                        if self.rows.may_be_short() {
-                            let used = row.cells.iter().rposition(|cell| !cell.trim().is_empty());
-                            header.width = used.map_or(0, |last| last + 1);
-                        }
-                        self.header = Some(header);
-                        self.read_above(&above);
-                        return Ok(());
-                    }
-                    Err(NoHeader::Twice(heading)) => twice = Some(heading),
-                    Err(NoHeader::Lacking) => {}
-                }
-            }
-            let cells = row.cells.iter().take(MAX_ABOVE_CELLS);
-            above.push(cells.map(|cell| cell.chars().take(200).collect()).collect());
-        }
-        Err(header::missing(&self.mapping, twice))
-    }
-
-    /// The cells above the header that have labels.
-    fn read_above(&mut self, above: &[Vec<String>]) {
-        let labels = self.mapping.head.clone();
-        let find = |labels: &[String]| labelled(above, labels);
-        if let Some(account) = find(&labels.account) {
-            let digits = account
-                .split(['/', ' ', '('])
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            self.head.account = self.faults.keep(AccountNumber::parse("head.account", &digits));
-        }
-        if let Some(currency) = find(&labels.currency) {
-            check_currency("head.currency".to_owned(), &currency, &mut self.faults);
-        }
-        if let Some(identification) = find(&labels.identification) {
-            self.head.identification = identification.chars().take(64).collect();
-        }
-        if let Some(text) = find(&labels.period) {
-            match period(&text, &self.mapping) {
-                Some((from, to)) => (self.head.from, self.head.to) = (Some(from), Some(to)),
-                None => self.faults.add(|| {
-                    let forms = self.mapping.document().dates.join(", ");
-                    Violation::new(
-                        "head.period",
-                        "another text",
-                        format!("two days, each in one of the forms {forms}"),
-                        format!("两个日期,格式为 {forms}"),
-                    )
-                }),
-            }
-        }
-        for (name, labels, slot) in [
-            ("head.from", &labels.from, &mut self.head.from),
-            ("head.to", &labels.to, &mut self.head.to),
-        ] {
-            if let Some(text) = find(labels) {
-                *slot = self.faults.keep(date(&self.mapping, name, &text));
-            }
-        }
-        for (name, labels, slot) in [
-            ("head.opening", &labels.opening, &mut self.head.opening),
-            ("head.closing", &labels.closing, &mut self.head.closing),
-        ] {
-            if let Some(text) = find(labels) {
-                *slot = self.faults.keep(self.mapping.amounts.read(name, &text)).flatten();
-            }
-        }
-    }
-
     /// Takes a row below the header.
     fn take(&mut self, row: &Row) {
         let Some(header) = self.header.take() else { return };
@@ -260,6 +147,9 @@ impl Table {
                 });
             } else if self.fits(row, &header) {
                 self.movement(row, &header);
+            } else {
+                self.sums.unread += 1;
+                self.running.lose();
             }
         }
         self.header = Some(header);
@@ -337,288 +227,6 @@ impl Table {
         self.faults.keep(self.mapping.amounts.read(at, text))
     }
 
-    /// A row with the balance before or behind all movements.
-    fn boundary(&mut self, row: &Row, header: &Header, opening: bool) {
-        let Some(Some(balance)) = self.money(row, header, Field::Balance) else {
-            return;
-        };
-        let name = if opening { "opening" } else { "closing" };
-        let slot = if opening {
-            &mut self.head.opening
-        } else {
-            &mut self.head.closing
-        };
-        let before = slot.replace(balance);
-        if let Some(before) = before.filter(|before| *before != balance) {
-            self.faults.add(|| {
-                Violation::new(
-                    format!("line {}, {name} balance", row.line),
-                    balance.to_string(),
-                    format!("{before}, which the file says before"),
-                    format!("应与文件前文的 {before} 一致"),
-                )
-            });
-        }
-        // The row's place among the others is where its balance holds.
-        if opening != self.mapping.newest_first && !self.running.seen {
-            self.running.next = self.running.next.or(Some(balance));
-        }
-    }
-
-    fn movement(&mut self, row: &Row, header: &Header) {
-        let booked = self.cell(row, header, Field::Booked);
-        let booked = booked.and_then(|(at, text)| {
-            let day = date(&self.mapping, at, text);
-            self.faults.keep(day)
-        });
-        let valued = match self.cell(row, header, Field::Valued) {
-            Some((at, text)) if !text.is_empty() => {
-                let day = date(&self.mapping, at, text);
-                self.faults.keep(day)
-            }
-            _ => None,
-        };
-        if let Some((at, text)) = self.cell(row, header, Field::Currency)
-            && !text.is_empty()
-        {
-            check_currency(at, text, &mut self.faults);
-        }
-        self.own_account(row, header);
-        let movement = self.way(row, header);
-        let balance = match header.column(Field::Balance) {
-            Some(_) => self.money(row, header, Field::Balance),
-            None => Some(None),
-        };
-        let (Some(booked), Some(movement), Some(balance)) = (booked, movement, balance) else {
-            return;
-        };
-        let Some(movement) = movement else {
-            self.sums.empty += 1;
-            return self.run(row, header, Money::ZERO, balance);
-        };
-        self.sums.add(&movement);
-        let signed = match movement.direction {
-            Direction::Debit => Money::ZERO.checked_sub(movement.amount).unwrap_or_default(),
-            Direction::Credit => movement.amount,
-        };
-        self.run(row, header, signed, balance);
-        let line = self.line(row, header, booked, valued, movement);
-        self.begin();
-        let (first, last) = self.days.unwrap_or((booked, booked));
-        self.days = Some((first.min(booked), last.max(booked)));
-        self.queue.push_back(Event::Line(Box::new(line)));
-    }
-
-    /// Which way the money went, and how much; nothing for a row of no amount.
-    fn way(&mut self, row: &Row, header: &Header) -> Option<Option<Movement>> {
-        let line = row.line;
-        let nothing = |amount: Option<Money>| amount.filter(|amount| *amount != Money::ZERO);
-        let (direction, written) = match self.mapping.style.clone() {
-            Style::Columns => {
-                let debit = self.money(row, header, Field::Debit);
-                let credit = self.money(row, header, Field::Credit);
-                match (nothing(debit?), nothing(credit?)) {
-                    (Some(amount), None) => (Direction::Debit, amount),
-                    (None, Some(amount)) => (Direction::Credit, amount),
-                    (None, None) => return Some(None),
-                    (Some(_), Some(_)) => {
-                        self.faults.add(|| {
-                            Violation::new(
-                                format!("line {line}"),
-                                "a debit and a credit",
-                                "an amount in one of the two columns",
-                                "借方和贷方只能填一个",
-                            )
-                        });
-                        return None;
-                    }
-                }
-            }
-            Style::Sign { negative_goes_out } => {
-                let Some(amount) = nothing(self.money(row, header, Field::Amount)?) else {
-                    return Some(None);
-                };
-                let out = amount.is_negative() == negative_goes_out;
-                let direction = if out { Direction::Debit } else { Direction::Credit };
-                let reversal = self.reverses(row, header)?;
-                return Some(Some(Movement {
-                    direction,
-                    amount: absolute(amount),
-                    reversal,
-                    written: amount,
-                }));
-            }
-            Style::Words { debit, credit } => {
-                let amount = nothing(self.money(row, header, Field::Amount)?);
-                let (at, text) = self.cell(row, header, Field::Direction)?;
-                let word = canonical(text);
-                let direction = if debit.contains(&word) {
-                    Direction::Debit
-                } else if credit.contains(&word) {
-                    Direction::Credit
-                } else {
-                    let words: Vec<&str> = debit.iter().chain(&credit).map(String::as_str).collect();
-                    let words = words.join(", ");
-                    self.faults.add(|| {
-                        let found = if text.is_empty() { "" } else { "another text" };
-                        Violation::new(at, found, format!("one of {words}"), format!("下列之一:{words}"))
-                    });
-                    return None;
-                };
-                match amount {
-                    Some(amount) => (direction, amount),
-                    None => return Some(None),
-                }
-            }
-        };
-        let mut reversal = self.reverses(row, header)?;
-        let mut direction = direction;
-        if written.is_negative() {
-            if !self.mapping.negative_reverses {
-                self.faults.add(|| {
-                    Violation::new(
-                        format!("line {line}"),
-                        written.to_string(),
-                        "an amount above zero: the mapping does not say that one below zero takes back another \
-                         (amounts.negative = \"reversal\")",
-                        "金额须大于零:映射未说明负数(红字)表示冲正(amounts.negative = \"reversal\")",
-                    )
-                });
-                return None;
-            }
-            reversal = true;
-            direction = direction.reversed();
-        }
-        Some(Some(Movement {
-            direction,
-            amount: absolute(written),
-            reversal,
-            written,
-        }))
-    }
-
-    fn reverses(&mut self, row: &Row, header: &Header) -> Option<bool> {
-        if header.column(Field::Reversal).is_none() {
-            return Some(false);
-        }
-        let (_, text) = self.cell(row, header, Field::Reversal)?;
-        Some(is_one_of(text, &self.mapping.reversal_words))
-    }
-
-    /// The table's own account, where every row repeats it.
-    fn own_account(&mut self, row: &Row, header: &Header) {
-        let Some((at, text)) = self.cell(row, header, Field::Account) else {
-            return;
-        };
-        if text.is_empty() {
-            return;
-        }
-        let Some(account) = self.faults.keep(AccountNumber::parse(at, text)) else {
-            return;
-        };
-        let known = self.head.account.get_or_insert_with(|| account.clone());
-        if *known != account {
-            let (found, wanted) = (account.masked(), known.masked());
-            self.faults.add(|| {
-                Violation::new(
-                    at,
-                    found,
-                    format!("{wanted}: a table is of one account"),
-                    format!("应为 {wanted}:一个文件只能含一个账户"),
-                )
-            });
-        }
-    }
-
-    /// Holds the running balance against the row.
-    fn run(&mut self, row: &Row, header: &Header, signed: Money, balance: Option<Money>) {
-        if header.column(Field::Balance).is_none() {
-            return;
-        }
-        let newest_first = self.mapping.newest_first;
-        let known = if newest_first {
-            self.head.closing
-        } else {
-            self.head.opening
-        };
-        let running = &mut self.running;
-        let before = balance.and_then(|balance| balance.checked_sub(signed));
-        if !running.seen {
-            running.seen = true;
-            // What the first row says of the end of all rows that it stands at.
-            let told = if newest_first { balance } else { before };
-            running.first = running.next.or(known).or(told);
-            running.next = running.first;
-        }
-        // Where the row should end.
-        let expected = if newest_first {
-            running.next
-        } else {
-            running.next.and_then(|next| next.checked_add(signed))
-        };
-        if let (Some(balance), Some(expected)) = (balance, expected)
-            && balance != expected
-        {
-            let heading = header.column(Field::Balance).map_or("", |(_, heading)| heading);
-            self.faults.add(|| {
-                Violation::new(
-                    format!("line {}, column {heading}", row.line),
-                    balance.to_string(),
-                    format!("{expected}, the balance of the row before and this row's amount"),
-                    format!("应为 {expected}(上一行余额加减本行金额)"),
-                )
-            });
-        }
-        let ends = balance.or(expected);
-        running.next = if newest_first {
-            ends.and_then(|ends| ends.checked_sub(signed))
-        } else {
-            ends
-        };
-    }
-
-    fn line(
-        &mut self,
-        row: &Row,
-        header: &Header,
-        booked: Date,
-        valued: Option<Date>,
-        movement: Movement,
-    ) -> StatementLine {
-        let mut said = Said::default();
-        for (field, exact) in [(Field::Reference, true), (Field::Text, false)] {
-            for (column, heading) in header.columns(field) {
-                let Some((_, text)) = self.cell_at(row, column, heading, false) else {
-                    continue;
-                };
-                match exact {
-                    true => said.exact(text),
-                    false => said.text(text),
-                }
-            }
-        }
-        let bank = self.cell(row, header, Field::BankReference);
-        let bank = bank.and_then(|(at, text)| self.faults.keep(bank_reference(at, text)));
-        let account = self.cell(row, header, Field::CounterpartyAccount);
-        let name_of = self.cell(row, header, Field::CounterpartyName);
-        StatementLine {
-            line: self.sums.rows,
-            at: row.line,
-            part: None,
-            booked,
-            valued,
-            direction: movement.direction,
-            amount: movement.amount,
-            reversal: movement.reversal,
-            reference: said.reference(),
-            order: said.order_id(),
-            bank_reference: bank.unwrap_or_default(),
-            counterparty_account: account.and_then(|(_, text)| AccountNumber::parse("account", text).ok()),
-            counterparty_name: name_of.and_then(|(_, text)| name(text)),
-            text: said.kept(),
-        }
-    }
-
     /// Says what is known before the first line.
     fn begin(&mut self) {
         if self.begun {
@@ -632,52 +240,6 @@ impl Table {
             self.head.opening = self.head.opening.or(running);
         }
         self.queue.push_back(Event::Begin(Box::new(self.head.clone())));
-    }
-
-    /// Holds the row of sums against the rows above it.
-    fn check_totals(&mut self, row: &Row, header: &Header) {
-        let sums = &self.sums;
-        if sums.beyond {
-            return;
-        }
-        let wanted = match self.mapping.style {
-            Style::Columns => vec![(Field::Debit, sums.debits), (Field::Credit, sums.credits)],
-            Style::Sign { .. } => vec![(Field::Amount, sums.signed)],
-            Style::Words { .. } => vec![(Field::Amount, sums.gross)],
-        };
-        for (field, sum) in wanted {
-            let Some((column, heading)) = header.column(field) else {
-                continue;
-            };
-            // A sum by a formula is as good as any: it is held against the rows.
-            let Some((at, text)) = self.cell_at(row, column, heading, false) else {
-                continue;
-            };
-            let declared = self.faults.keep(self.mapping.amounts.read(at, text)).flatten();
-            if let Some(declared) = declared.filter(|declared| *declared != sum) {
-                self.faults.add(|| {
-                    Violation::new(
-                        at,
-                        declared.to_string(),
-                        format!("{sum}, the sum of the rows above"),
-                        format!("应为以上各行之和 {sum}"),
-                    )
-                });
-            }
-        }
-        let rows = self.sums.rows;
-        for count in row.cells.iter().filter_map(|cell| declared_count(cell)) {
-            if count != rows && count != rows + self.sums.empty {
-                self.faults.add(|| {
-                    Violation::new(
-                        format!("line {}", row.line),
-                        format!("{count} rows"),
-                        format!("{rows}, the number of rows above"),
-                        format!("应为以上行数 {rows}"),
-                    )
-                });
-            }
-        }
     }
 
     fn end(&mut self) {
@@ -705,45 +267,6 @@ impl Table {
         self.head.from = self.head.from.or(first);
         self.head.to = self.head.to.or(last);
         self.queue.push_back(Event::End(Box::new(self.head.clone())));
-    }
-}
-
-impl Sums {
-    fn add(&mut self, movement: &Movement) {
-        self.rows += 1;
-        let way = match movement.direction {
-            Direction::Debit => (movement.amount, Money::ZERO),
-            Direction::Credit => (Money::ZERO, movement.amount),
-        };
-        // A sum of a column counts what is taken back with its sign, in the column that it stands in.
-        let (debit, credit) = match (
-            movement.reversal && movement.written.is_negative(),
-            movement.direction,
-        ) {
-            (false, _) => way,
-            (true, Direction::Credit) => (movement.written, Money::ZERO),
-            (true, Direction::Debit) => (Money::ZERO, movement.written),
-        };
-        let sums = [
-            (&mut self.debits, debit),
-            (&mut self.credits, credit),
-            (&mut self.signed, movement.written),
-            (&mut self.gross, movement.written),
-        ];
-        for (sum, amount) in sums {
-            match sum.checked_add(amount) {
-                Some(more) => *sum = more,
-                None => self.beyond = true,
-            }
-        }
-    }
-}
-
-fn absolute(amount: Money) -> Money {
-    if amount.is_negative() {
-        Money::ZERO.checked_sub(amount).unwrap_or_default()
-    } else {
-        amount
     }
 }
 
@@ -787,14 +310,4 @@ fn check_currency(field: impl Into<String>, text: &str, faults: &mut Faults) {
         let found = if telling { code } else { "another text".to_owned() };
         faults.add(|| Violation::new(field, found, "CNY, RMB, 人民币", "币种须为人民币"));
     }
-}
-
-/// The number in 共3笔 or 3笔.
-fn declared_count(cell: &str) -> Option<u64> {
-    let cell = canonical(cell);
-    let digits = cell.strip_suffix('笔')?;
-    let start = digits
-        .rfind(|c: char| !c.is_ascii_digit())
-        .map_or(0, |at| at + digits[at..].chars().next().map_or(1, char::len_utf8));
-    digits[start..].parse().ok()
 }

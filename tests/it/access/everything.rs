@@ -454,6 +454,15 @@ async fn two_tokens_of_one_person_are_one_person(world: World) {
     assert_ne!(refusal.reason, "NO_PERMISSION");
     let mut other = bearer(&guarded.channel, &another);
     inner(other.subsidies.approve_claim(approve()).await);
+    // Nor does anybody take back what they posted by another token.
+    let again = token(&guarded.server, "李四", &["county_approver"], &[OWN]).await;
+    let entry = same.contribute("f", OWN, "2.00").await.unwrap();
+    let refusal = refused(bearer(&guarded.channel, &again).reverse("f", entry.number).await);
+    assert_eq!(
+        (refusal.code, refusal.reason.as_str()),
+        (Code::PermissionDenied, "REVERSER_POSTED_ENTRY")
+    );
+    other.reverse("f", entry.number).await.unwrap();
     guarded.stop().await;
 }
 

@@ -254,7 +254,7 @@ async fn ten_thousand_idle_connections_keep_nobody_out(world: World) {
                 "ulimit -Hn is {most}: too few for a test of many connections"
             );
             if many < 10_000 {
-                eprintln!("ulimit -Hn is {most}: {many} connections instead of 10,000");
+                println!("ulimit -Hn is {most}: {many} connections instead of 10,000");
             }
             many
         }

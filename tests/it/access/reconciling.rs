@@ -1,15 +1,17 @@
 //! A county's own bank account is for those who reach the county: its statements, jobs, breaks and months; another's is
 //! not there, however it is asked for.
 
-use super::setup::{Guarded, OTHER, OWN, Place, bearer, token};
+use super::setup::{Guarded, HOUR, OTHER, OWN, Place, bearer, now, token};
 use crate::disbursement::Office;
 use crate::harness::{Client, World, id, inner, refused, stories};
+use incentive_fund::domain::identity::Principal;
 use incentive_fund::domain::payer::Payer;
 use incentive_fund::domain::payment::{Debtor, Debtors};
 use incentive_fund::domain::region::RegionCode;
 use incentive_fund::grpc::pb;
 use incentive_fund::grpc::pb::import_statement_request::Content;
 use incentive_fund::grpc::pb::resolve_break_request::How;
+use sea_orm::{ConnectionTrait, Database};
 use std::collections::BTreeSet;
 use time::{Date, Duration};
 use tonic::Status;
@@ -20,6 +22,7 @@ stories!(
     a_statement_of_another_account_is_of_no_account,
     payments_and_entries_of_another_account_are_not_there,
     who_reaches_all_regions_sees_all_accounts,
+    a_watch_of_a_job_ends_with_its_token,
 );
 
 const NUMBERS: [(&str, &str); 2] = [(OWN, "411024000000054321"), (OTHER, "411081000000054321")];
@@ -423,5 +426,49 @@ async fn who_reaches_all_regions_sees_all_accounts(world: World) {
             .get_reconciliation(job)
             .await,
     );
+    guarded.stop().await;
+}
+
+async fn a_watch_of_a_job_ends_with_its_token(world: World) {
+    let guarded = Guarded::open(&world).await;
+    let mut county = county(&guarded).await;
+    // A job that a worker elsewhere has, and keeps for longer than this lasts.
+    let db = Database::connect(&world.url).await.unwrap();
+    let until = now() + HOUR;
+    let job = guarded.own.job;
+    let taken = db
+        .execute_unprepared(&format!(
+            "UPDATE reconciliation_job SET state = 'running', lease_owner = 'elsewhere', lease_until = {until} \
+             WHERE number = {job}"
+        ))
+        .await
+        .unwrap();
+    assert_eq!(taken.rows_affected(), 1);
+    let watch = pb::WatchReconciliationRequest {
+        name: format!("reconciliations/{job}"),
+    };
+    let mut jobs = inner(county.reconciliations.watch_reconciliation(watch).await);
+    let first = jobs.message().await.unwrap().unwrap().reconciliation.unwrap();
+    assert_eq!(first.state(), pb::ReconciliationState::Running);
+    // As long as the token counts the watch goes on, also past the time at which it is looked at again.
+    let more = tokio::time::timeout(std::time::Duration::from_secs(5), jobs.message()).await;
+    assert!(more.is_err(), "{more:?}");
+    let operator = Principal::parse("operator").unwrap();
+    for token in guarded.server.app.tokens().await.unwrap() {
+        guarded
+            .server
+            .app
+            .revoke_token(&operator, &token.id)
+            .await
+            .unwrap();
+    }
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(20), jobs.message()).await;
+    let refusal = refused(ended.expect("the stream ends"));
+    assert_eq!(
+        (refusal.code, refusal.reason.as_str()),
+        (tonic::Code::Unauthenticated, "TOKEN_REVOKED")
+    );
+    db.close().await.unwrap();
+    drop((county, jobs));
     guarded.stop().await;
 }

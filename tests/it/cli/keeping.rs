@@ -82,11 +82,15 @@ fn money_is_kept_from_receipt_to_programme() {
     ));
 
     // The contribution was entry 11; 400,000 of it are assigned or retracted.
-    let error = office.fails(1, &format!("fund reverse {FUND} 11 --note 记错"));
+    let error = office.fails(1, &format!("fund reverse {FUND} 11 --note 记错 --as 李四"));
     assert!(error.contains("400000.00 short"), "{error}");
-    let error = office.fails(1, &format!("fund reverse {FUND} 2 --note 记错"));
+    let error = office.fails(1, &format!("fund reverse {FUND} 2 --note 记错 --as 李四"));
     assert!(error.contains("请在该处更正"), "{error}");
-    let reversed = office.ok(&format!("fund reverse {FUND} 12 --note 记错 --format csv"));
+    let error = office.fails(1, &format!("fund reverse {FUND} 12 --note 记错"));
+    assert!(error.contains("不得自行冲正"), "{error}");
+    let reversed = office.ok(&format!(
+        "fund reverse {FUND} 12 --note 记错 --format csv --as 李四"
+    ));
     assert!(
         reversed.contains(",退出配套 retract,county/411081/-/source,county/411081/-/quota,100000.00,"),
         "{reversed}"

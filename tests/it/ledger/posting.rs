@@ -1,6 +1,6 @@
 //! What people post, and what is refused.
 
-use super::{account, line, office, own, shown};
+use super::{line, office, own, shown};
 use crate::harness::{World, id, import_xuchang, inner, refused, stories, xuchang_request};
 use incentive_fund::grpc::pb;
 use tonic::Code;
@@ -14,7 +14,6 @@ stories!(
     what_is_assigned_is_unassigned_before_it_is_recovered,
     quota_is_assigned_line_by_line_or_not_at_all,
     a_county_adds_money_of_its_own,
-    entries_are_reversed_once_while_the_money_is_there,
     movements_are_checked,
     movements_are_idempotent,
     an_allocation_of_nothing_needs_no_money,
@@ -446,54 +445,6 @@ async fn a_county_adds_money_of_its_own(world: World) {
     let unknown = refused(maker.contribute("f", "990000", "1.00").await);
     assert_eq!(unknown.code, Code::NotFound);
     assert!(unknown.en.contains("regions/990000"), "{}", unknown.en);
-    maker.verifies("f").await;
-    server.stop().await;
-}
-
-async fn entries_are_reversed_once_while_the_money_is_there(world: World) {
-    let (server, mut maker, mut checker, allocation) = office(&world).await;
-    let wrong = maker.receive("f", "7.00").await.unwrap();
-    let reversal = checker.reverse("f", wrong.number).await.unwrap();
-    assert_eq!(reversal.reverses, wrong.name);
-    assert_eq!((&reversal.from, &reversal.to), (&wrong.to, &wrong.from));
-    assert_eq!(
-        (reversal.event(), &reversal.amount),
-        (wrong.event(), &wrong.amount)
-    );
-    assert_eq!(reversal.note, "记错了");
-    assert_eq!(reversal.posted.as_ref().unwrap().principal, "审核人");
-    for (number, reason) in [
-        (wrong.number, "ENTRY_REVERSED"),
-        (reversal.number, "ENTRY_IS_REVERSAL"),
-        (2, "ENTRY_NOT_MANUAL"),
-    ] {
-        let refusal = refused(maker.reverse("f", number).await);
-        assert_eq!(
-            (refusal.code, refusal.reason.as_str()),
-            (Code::FailedPrecondition, reason)
-        );
-    }
-    let by_run = refused(maker.reverse("f", 2).await);
-    assert!(by_run.en.contains(&allocation.name), "{}", by_run.en);
-    // 80 of the 100 million are out.
-    let gone = refused(maker.reverse("f", 1).await);
-    assert_eq!(gone.reason, "QUOTA_EXCEEDED");
-    assert!(gone.en.contains("80000000.00 short"), "{}", gone.en);
-    assert_eq!(refused(maker.reverse("f", 999).await).code, Code::NotFound);
-    let assigned = maker
-        .assign("f", vec![line("411081", "deed-tax", "10.00")])
-        .await
-        .unwrap();
-    maker
-        .unassign("f", vec![line("411081", "deed-tax", "4.00")])
-        .await
-        .unwrap();
-    let gone = refused(maker.reverse("f", assigned[0].number).await);
-    assert!(gone.en.contains("4.00 short"), "{}", gone.en);
-    let unassigned = maker.reverse("f", assigned[0].number + 1).await.unwrap();
-    assert_eq!(unassigned.to, Some(account("city/411081/deed-tax/quota")));
-    maker.reverse("f", assigned[0].number).await.unwrap();
-    assert_eq!(maker.balance("f", "city/411081/deed-tax/quota").await, "0.00");
     maker.verifies("f").await;
     server.stop().await;
 }

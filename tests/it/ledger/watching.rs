@@ -66,7 +66,7 @@ async fn changes_come_in_order_and_live(world: World) {
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     // Refused and dry ones tell nothing.
     refused(checker.surrender("f", "99000000.00").await);
-    checker.reverse("f", 11).await.unwrap();
+    maker.reverse("f", 11).await.unwrap();
     let change = next(&mut watcher, 1).await;
     assert_eq!((change[0].number, &*change[0].kind), (13, "ledger.reverse"));
     drop(watcher);
