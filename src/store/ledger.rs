@@ -3,6 +3,7 @@
 use super::Tx;
 use super::block::{Block, Parameters, get, get_money, get_number, int, number, text};
 use super::convert::{signature, stored};
+use super::writes::{Changes, Writes};
 use crate::app::records::{Change, FundHead};
 use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
@@ -57,20 +58,9 @@ impl Tx {
     ///
     /// [`Error::Conflict`] where another transaction added it, or another with its ordinal.
     pub async fn insert_fund(&self, fund: &FundId, head: &FundHead) -> Result<(), Error> {
-        self.insert_block("ledger_fund", fund_rows(&[(fund, head)])).await
-    }
-
-    /// Moves the ends of journals on; their rows were locked by [`Tx::fund_heads`].
-    pub async fn update_fund_heads(&self, heads: &[(&FundId, &FundHead)]) -> Result<(), Error> {
-        self.execute_with(fund_rows(heads), |rows| {
-            format!(
-                "UPDATE ledger_fund AS f SET entries = r.entries, digest = r.digest, at = r.at, \
-                 changes = r.changes, claims = r.claims, batches = r.batches, audit_records = r.audit_records, \
-                 audit_digest = r.audit_digest FROM {rows} AS r WHERE f.fund = r.fund"
-            )
-        })
-        .await
-        .map(drop)
+        let mut writes = Writes::default();
+        writes.insert_fund(fund, head);
+        self.write(writes).await
     }
 
     /// The balances of these accounts; an account without a row is left out.
@@ -102,8 +92,57 @@ impl Tx {
             .collect()
     }
 
+    /// At most `limit` changes of a fund in the regions of `scope` after number `after`, in order; only of
+    /// `resource` where one is given.
+    pub async fn changes(
+        &self,
+        fund: &FundId,
+        scope: &Scope,
+        resource: Option<&str>,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<Change>, Error> {
+        let mut parameters = Parameters::default();
+        let fund = parameters.add(text(fund.as_str()));
+        let after = parameters.add(number(after));
+        let of_resource = match resource {
+            Some(resource) => format!("AND resource = {}", parameters.add(text(resource))),
+            None => String::new(),
+        };
+        let within = parameters.within("region", scope);
+        let limit = limit.min(1_000_000);
+        let statement = format!(
+            "SELECT number, at, made_by, kind, region, resource, state, amount_fen, note FROM ledger_change \
+             WHERE fund = {fund} AND number > {after} {of_resource}{within} ORDER BY number LIMIT {limit}"
+        );
+        let rows = self.query_by(&statement, parameters).await?;
+        rows.iter().map(to_change).collect()
+    }
+}
+
+impl Writes {
+    /// Adds a fund.
+    ///
+    /// Written, it is an [`Error::Conflict`] where another transaction added it, or another with its ordinal.
+    pub fn insert_fund(&mut self, fund: &FundId, head: &FundHead) {
+        self.insert("ledger_fund", fund_rows(&[(fund, head)]));
+    }
+
+    /// Moves the ends of journals on; their rows were locked by [`Tx::fund_heads`].
+    pub fn update_fund_heads(&mut self, heads: &[(&FundId, &FundHead)]) {
+        self.add(
+            "UPDATE ledger_fund AS f SET entries = r.entries, digest = r.digest, at = r.at, changes = r.changes, \
+             claims = r.claims, batches = r.batches, audit_records = r.audit_records, \
+             audit_digest = r.audit_digest FROM "
+                .to_owned(),
+            fund_rows(heads),
+            " AS r WHERE f.fund = r.fund",
+            Changes::Each,
+        );
+    }
+
     /// Adds entries to a fund's journal.
-    pub async fn insert_entries(&self, entries: &[(&FundId, &Entry)]) -> Result<(), Error> {
+    pub fn insert_entries(&mut self, entries: &[(&FundId, &Entry)]) {
         let mut block = Block::new([
             "fund",
             "number#",
@@ -139,11 +178,11 @@ impl Tx {
                 text(entry.digest.as_str()),
             ]);
         }
-        self.insert_block("ledger_entry", block).await
+        self.insert("ledger_entry", block);
     }
 
     /// Stores the balances of accounts, each with the number of the entry that last moved it.
-    pub async fn store_balances(&self, balances: &[(&FundId, &Account, Money, u64)]) -> Result<(), Error> {
+    pub fn store_balances(&mut self, balances: &[(&FundId, &Account, Money, u64)]) {
         let mut block = Block::new([
             "fund",
             "account",
@@ -171,19 +210,16 @@ impl Tx {
                 number(entry),
             ]);
         }
-        self.execute_with(block, |rows| {
-            format!(
-                "INSERT INTO ledger_account (fund, account, payer, region, programme, bucket, balance_fen, entry) \
-                 SELECT fund, account, payer, region, programme, bucket, balance_fen, entry FROM {rows} AS r WHERE true \
-                 ON CONFLICT (fund, account) DO UPDATE SET balance_fen = excluded.balance_fen, entry = excluded.entry"
-            )
-        })
-        .await
-        .map(drop)
+        self.upsert(
+            "ledger_account",
+            block,
+            " AS r WHERE true ON CONFLICT (fund, account) DO UPDATE SET balance_fen = excluded.balance_fen, \
+             entry = excluded.entry",
+        );
     }
 
     /// Adds changes to a fund's history.
-    pub async fn insert_changes(&self, changes: &[(&FundId, &Change)]) -> Result<(), Error> {
+    pub fn insert_changes(&mut self, changes: &[(&FundId, &Change)]) {
         let mut block = Block::new([
             "fund",
             "number#",
@@ -210,34 +246,7 @@ impl Tx {
                 text(&change.note),
             ]);
         }
-        self.insert_block("ledger_change", block).await
-    }
-
-    /// At most `limit` changes of a fund in the regions of `scope` after number `after`, in order; only of
-    /// `resource` where one is given.
-    pub async fn changes(
-        &self,
-        fund: &FundId,
-        scope: &Scope,
-        resource: Option<&str>,
-        after: u64,
-        limit: u64,
-    ) -> Result<Vec<Change>, Error> {
-        let mut parameters = Parameters::default();
-        let fund = parameters.add(text(fund.as_str()));
-        let after = parameters.add(number(after));
-        let of_resource = match resource {
-            Some(resource) => format!("AND resource = {}", parameters.add(text(resource))),
-            None => String::new(),
-        };
-        let within = parameters.within("region", scope);
-        let limit = limit.min(1_000_000);
-        let statement = format!(
-            "SELECT number, at, made_by, kind, region, resource, state, amount_fen, note FROM ledger_change \
-             WHERE fund = {fund} AND number > {after} {of_resource}{within} ORDER BY number LIMIT {limit}"
-        );
-        let rows = self.query_by(&statement, parameters).await?;
-        rows.iter().map(to_change).collect()
+        self.insert("ledger_change", block);
     }
 }
 

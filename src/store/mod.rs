@@ -29,6 +29,7 @@ mod simulations;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod writes;
 
 pub use audit::StoredRecord;
 pub use journal::StoredEntry;
@@ -36,6 +37,7 @@ pub use observations::ObservationFilter;
 pub use options::StoreOptions;
 pub use policies::RuleDocument;
 pub use retry::retrying;
+pub use writes::Writes;
 
 use crate::app::audit::Trail;
 use crate::domain::error::Error;

@@ -4,6 +4,7 @@ use super::Tx;
 use super::block::{Block, get, int, text};
 use super::entity::request::{self, Column};
 use super::error::failed;
+use super::writes::Writes;
 use crate::app::records::StoredRequest;
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
@@ -54,29 +55,6 @@ impl Tx {
             .collect()
     }
 
-    /// As [`Tx::insert_request`], many at once.
-    pub async fn insert_requests(&self, requests: &[StoredRequest]) -> Result<(), Error> {
-        let mut block = Block::new([
-            "principal",
-            "request_id",
-            "method",
-            "body",
-            "response",
-            "answered_at#",
-        ]);
-        for request in requests {
-            block.row([
-                text(&request.principal),
-                text(&request.request_id),
-                text(&request.method),
-                text(request.body.as_str()),
-                text(&request.response),
-                int(request.at),
-            ]);
-        }
-        self.insert_block("request", block).await
-    }
-
     /// Keeps the answer to a request, in the transaction that does what was asked for.
     ///
     /// # Errors
@@ -106,5 +84,30 @@ impl Tx {
             .await
             .map_err(failed)?;
         Ok(deleted.rows_affected)
+    }
+}
+
+impl Writes {
+    /// Keeps the answers to requests, as [`Tx::insert_request`] does.
+    pub fn insert_requests(&mut self, requests: &[StoredRequest]) {
+        let mut block = Block::new([
+            "principal",
+            "request_id",
+            "method",
+            "body",
+            "response",
+            "answered_at#",
+        ]);
+        for request in requests {
+            block.row([
+                text(&request.principal),
+                text(&request.request_id),
+                text(&request.method),
+                text(request.body.as_str()),
+                text(&request.response),
+                int(request.at),
+            ]);
+        }
+        self.insert("request", block);
     }
 }

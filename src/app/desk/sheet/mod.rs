@@ -5,6 +5,7 @@ mod decide;
 
 use super::Job;
 use super::command::Command;
+use super::writing::Writing;
 use crate::app::books::{OpenBooks, OpenFund, Told};
 use crate::app::records::{ClaimMaterial, Objection, OnceKey};
 use crate::app::vault::{Sealed, Vault};
@@ -16,7 +17,7 @@ use crate::domain::error::Error;
 use crate::domain::ledger::Account;
 use crate::domain::region::RegionCode;
 use crate::domain::subsidy::ProgrammeCode;
-use crate::store::Tx;
+use crate::store::{Tx, Writes};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 type KeyName = (String, String, String);
@@ -25,7 +26,7 @@ type Place = (FundId, RegionCode, ProgrammeCode);
 /// A claim on the sheet.
 struct Held {
     claim: Claim,
-    /// The version in the store; none for a new one.
+    /// The version that is stored, or is going to be; none for a new one.
     stored: Option<u32>,
     /// What a new claim was assessed from; for another, where its keys may be freed.
     material: Option<ClaimMaterial>,
@@ -177,48 +178,60 @@ impl<'a> Sheet<'a> {
         self.payments.get(reference).map(|payment| &payment.claim.fund)
     }
 
-    /// Writes what was decided.
-    pub(super) async fn write(mut self, tx: &Tx) -> Result<(), Error> {
+    /// Whether payments were concluded, which [`Sheet::close`] has to write.
+    pub(super) fn has_concluded(&self) -> bool {
+        !self.concluded.is_empty()
+    }
+
+    /// Writes which payments were concluded, and closes the batches that are finished by that.
+    pub(super) async fn close(&mut self, tx: &Tx) -> Result<(), Error> {
         let concluded: Vec<&Payment> = (self.concluded.iter())
             .filter_map(|reference| self.payments.get(reference))
             .collect();
         tx.conclude_payments(&concluded).await?;
-        crate::app::disbursement::close_finished(tx, &mut self.books, &concluded).await?;
-        let books = std::mem::take(&mut self.books);
-        // Begun together: while the database takes one table's rows, the next one's are made ready.
-        let (claims, books) = tokio::join!(self.write_claims(tx), books.write(tx));
-        match (claims, books) {
-            // What another transaction did first is why the other of the two failed.
-            (_, Err(conflict @ Error::Conflict { .. })) => Err(conflict),
-            (claims, books) => claims.and(books),
-        }
+        crate::app::disbursement::close_finished(tx, &mut self.books, &concluded).await
     }
 
-    /// Claims, their keys and objections.
-    async fn write_claims(&self, tx: &Tx) -> Result<(), Error> {
-        let (new, old): (Vec<&Held>, Vec<&Held>) =
-            self.claims.values().partition(|held| held.stored.is_none());
-        let materials: Vec<(&Claim, &ClaimMaterial)> = new
-            .iter()
+    /// Has what was decided written by the time that the next is decided.
+    pub(super) async fn write(&mut self, writing: &mut Writing<'_>) -> Result<(), Error> {
+        writing.push(self.claims()?).await?;
+        writing.push(self.books.writes()).await
+    }
+
+    /// What was posted, told and recorded since it was handed out before, with the balances and the ends of journals.
+    pub(super) fn last(&mut self, tx: &Tx) -> Writes {
+        self.books.last_writes(tx)
+    }
+
+    /// What became of claims, their keys and objections since it was handed out before.
+    pub(super) fn claims(&mut self) -> Result<Writes, Error> {
+        let mut writes = Writes::default();
+        let new: Vec<(&Claim, &ClaimMaterial)> = (self.claims.values())
+            .filter(|held| held.stored.is_none())
             .filter_map(|held| Some((&held.claim, held.material.as_ref()?)))
             .collect();
-        tx.insert_claims(&materials).await?;
-        let changed: Vec<(&Claim, u32)> = old
-            .iter()
+        writes.insert_claims(&new)?;
+        let changed: Vec<(&Claim, u32)> = (self.claims.values())
             .filter_map(|held| Some((&held.claim, held.stored?)))
             .filter(|(claim, stored)| claim.version != *stored)
             .collect();
-        tx.update_claims(&changed).await?;
+        writes.update_claims(&changed)?;
+        for held in self.claims.values_mut() {
+            held.stored = Some(held.claim.version);
+        }
         let resealed: Vec<(&ClaimId, &Sealed)> =
             self.resealed.iter().map(|(id, sealed)| (id, sealed)).collect();
-        tx.update_sealed(&resealed).await?;
+        writes.update_sealed(&resealed);
+        self.resealed.clear();
         // Freed first: what one command frees, a later one of the same transaction may take.
-        tx.delete_keys(&key_rows(&self.freed_keys)).await?;
-        tx.insert_keys(&key_rows(&self.new_keys)).await?;
+        writes.delete_keys(&key_rows(&std::mem::take(&mut self.freed_keys)));
+        writes.insert_keys(&key_rows(&std::mem::take(&mut self.new_keys)));
         let objections: Vec<&Objection> = (self.touched_objections.iter())
             .filter_map(|key| self.objections.get(key))
             .collect();
-        tx.store_objections(&objections).await
+        writes.store_objections(&objections);
+        self.touched_objections.clear();
+        Ok(writes)
     }
 }
 
