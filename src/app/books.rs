@@ -60,7 +60,11 @@ impl OpenBooks {
     /// Opens the books of these funds; those that do not exist are left out.
     pub(super) async fn open(tx: &Tx, funds: &BTreeSet<FundId>) -> Result<Self, Error> {
         let wanted: Vec<FundId> = funds.iter().cloned().collect();
-        let heads = tx.fund_heads(&wanted).await?;
+        Ok(Self::of(tx.fund_heads(&wanted).await?))
+    }
+
+    /// The open books of funds whose rows were locked.
+    pub(super) fn of(heads: BTreeMap<FundId, FundHead>) -> Self {
         let funds = heads.into_iter().map(|(fund, head)| {
             let books = Books::open(fund.clone(), head.journal.clone());
             let open = OpenFund {
@@ -75,9 +79,9 @@ impl OpenBooks {
             };
             (fund, open)
         });
-        Ok(Self {
+        Self {
             funds: funds.collect(),
-        })
+        }
     }
 
     /// The open books of a fund; one that does not exist is begun.
@@ -118,18 +122,35 @@ impl OpenBooks {
         tx: &Tx,
         accounts: impl IntoIterator<Item = (FundId, Account)>,
     ) -> Result<(), Error> {
-        let wanted: BTreeSet<(FundId, Account)> = accounts
-            .into_iter()
-            .filter(|(fund, account)| {
-                let open = self.funds.get(fund);
-                open.is_some_and(|open| !open.books.knows(account))
-            })
-            .collect();
+        let wanted = self.unknown(accounts);
         if wanted.is_empty() {
             return Ok(());
         }
         let named: Vec<(&FundId, &Account)> = wanted.iter().map(|(fund, account)| (fund, account)).collect();
         let known = tx.balances(&named).await?;
+        self.fill_in(known, wanted)
+    }
+
+    /// Those of the accounts whose balances were not read.
+    pub(super) fn unknown(
+        &self,
+        accounts: impl IntoIterator<Item = (FundId, Account)>,
+    ) -> BTreeSet<(FundId, Account)> {
+        accounts
+            .into_iter()
+            .filter(|(fund, account)| {
+                let open = self.funds.get(fund);
+                open.is_some_and(|open| !open.books.knows(account))
+            })
+            .collect()
+    }
+
+    /// Takes balances that were read; of what was asked for, the rest has nothing.
+    pub(super) fn fill_in(
+        &mut self,
+        known: Vec<(FundId, Account, Money)>,
+        wanted: BTreeSet<(FundId, Account)>,
+    ) -> Result<(), Error> {
         for (fund, account, balance) in known {
             self.fund(&fund)?.books.load(account, balance);
         }

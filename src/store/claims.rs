@@ -3,6 +3,7 @@
 use super::Tx;
 use super::block::{Block, get, get_money, get_number, int, number, text};
 use super::convert::{count, from_json, json, signature, stored};
+use super::reads::{Query, Taken, Waiting};
 use super::writes::{Changes, Writes};
 use crate::app::records::{ClaimFilter, ClaimMaterial, Objection, OnceKey};
 use crate::app::vault::Sealed;
@@ -21,13 +22,7 @@ const CLAIM: &str = "c.fund, c.number, c.region, c.programme, c.policy, c.policy
 impl Tx {
     /// These claims, in no order; one that is not there is left out.
     pub async fn claims(&self, ids: &[&ClaimId]) -> Result<Vec<Claim>, Error> {
-        let rows = self
-            .query_with(id_rows(ids), |rows| {
-                format!(
-                    "SELECT {CLAIM} FROM {rows} AS r JOIN claim c ON c.fund = r.fund AND c.number = r.number"
-                )
-            })
-            .await?;
+        let [rows] = self.query_each([claims_query(ids)]).await?;
         rows.iter().map(to_claim).collect()
     }
 
@@ -68,62 +63,6 @@ impl Tx {
         })
         .await
         .map(drop)
-    }
-
-    /// Which of these unique keys are taken, by which claim, and in which region.
-    pub async fn taken_keys(
-        &self,
-        keys: &[(&ProgrammeCode, &str, &str)],
-    ) -> Result<Vec<((String, String, String), (ClaimId, RegionCode))>, Error> {
-        let mut wanted = Block::new(["programme", "kind", "hash"]);
-        for &(programme, kind, hash) in keys {
-            wanted.row([text(programme.as_str()), text(kind), text(hash)]);
-        }
-        let rows = self
-            .query_with(wanted, |rows| {
-                format!(
-                    "SELECT k.programme, k.kind, k.hash, k.fund, k.claim, c.region FROM {rows} AS r \
-                     JOIN claim_key k ON k.programme = r.programme AND k.kind = r.kind AND k.hash = r.hash \
-                     JOIN claim c ON c.fund = k.fund AND c.number = k.claim"
-                )
-            })
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let key = (get(row, "programme")?, get(row, "kind")?, get(row, "hash")?);
-                Ok((key, (to_id(row, "claim")?, to_region(row)?)))
-            })
-            .collect()
-    }
-
-    /// How many claims wait for quota, by fund, region and programme.
-    pub async fn waiting_claims(
-        &self,
-        places: &[(&FundId, &RegionCode, &ProgrammeCode)],
-    ) -> Result<Vec<((FundId, RegionCode, ProgrammeCode), u64)>, Error> {
-        let mut wanted = Block::new(["fund", "region", "programme"]);
-        for &(fund, region, programme) in places {
-            wanted.row([
-                text(fund.as_str()),
-                text(region.as_str()),
-                text(programme.as_str()),
-            ]);
-        }
-        let rows = self
-            .query_with(wanted, |rows| {
-                format!(
-                    "SELECT c.fund, c.region, c.programme, COUNT(*) AS waiting FROM {rows} AS r \
-                     JOIN claim c ON c.fund = r.fund AND c.region = r.region AND c.programme = r.programme \
-                     AND c.waiting > 0 GROUP BY c.fund, c.region, c.programme"
-                )
-            })
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let place = (to_fund(row)?, to_region(row)?, to_programme(row)?);
-                Ok((place, get_number(row, "waiting")?))
-            })
-            .collect()
     }
 
     /// At most `limit` claims of a fund, in the regions of `scope`, that the filter lets through, by number,
@@ -427,6 +366,58 @@ impl Writes {
     }
 }
 
+pub(super) fn claims_query(ids: &[&ClaimId]) -> Query {
+    Query {
+        before: format!("SELECT {CLAIM} FROM "),
+        block: id_rows(ids),
+        after: " AS r JOIN claim c ON c.fund = r.fund AND c.number = r.number",
+    }
+}
+
+/// Which of these unique keys are taken, by which claim, and in which region.
+pub(super) fn taken_query(keys: &[(&ProgrammeCode, &str, &str)]) -> Query {
+    let mut block = Block::new(["programme", "kind", "hash"]);
+    for &(programme, kind, hash) in keys {
+        block.row([text(programme.as_str()), text(kind), text(hash)]);
+    }
+    Query {
+        before: "SELECT k.programme, k.kind, k.hash, k.fund, k.claim, c.region FROM ".to_owned(),
+        block,
+        after: " AS r JOIN claim_key k ON k.programme = r.programme AND k.kind = r.kind AND k.hash = r.hash \
+                JOIN claim c ON c.fund = k.fund AND c.number = k.claim",
+    }
+}
+
+/// Reads a row of [`taken_query`].
+pub(super) fn to_taken(row: &QueryResult) -> Result<Taken, Error> {
+    let key = (get(row, "programme")?, get(row, "kind")?, get(row, "hash")?);
+    Ok((key, (to_id(row, "claim")?, to_region(row)?)))
+}
+
+/// How many claims wait for quota, by fund, region and programme.
+pub(super) fn waiting_query(places: &[(&FundId, &RegionCode, &ProgrammeCode)]) -> Query {
+    let mut block = Block::new(["fund", "region", "programme"]);
+    for &(fund, region, programme) in places {
+        block.row([
+            text(fund.as_str()),
+            text(region.as_str()),
+            text(programme.as_str()),
+        ]);
+    }
+    Query {
+        before: "SELECT c.fund, c.region, c.programme, COUNT(*) AS waiting FROM ".to_owned(),
+        block,
+        after: " AS r JOIN claim c ON c.fund = r.fund AND c.region = r.region AND c.programme = r.programme \
+                AND c.waiting > 0 GROUP BY c.fund, c.region, c.programme",
+    }
+}
+
+/// Reads a row of [`waiting_query`].
+pub(super) fn to_waiting(row: &QueryResult) -> Result<Waiting, Error> {
+    let place = (to_fund(row)?, to_region(row)?, to_programme(row)?);
+    Ok((place, get_number(row, "waiting")?))
+}
+
 /// How a query keeps to a scope, together with a region that is asked for: the one region, or a list of them
 /// with a comma around each. A code has no comma, and no character that LIKE would take for a pattern. None
 /// where nothing can be found.
@@ -495,7 +486,7 @@ pub(super) fn to_id(row: &QueryResult, column: &str) -> Result<ClaimId, Error> {
     })
 }
 
-fn to_claim(row: &QueryResult) -> Result<Claim, Error> {
+pub(super) fn to_claim(row: &QueryResult) -> Result<Claim, Error> {
     let text = |column: &str| get::<String>(row, column);
     Ok(Claim {
         id: to_id(row, "number")?,

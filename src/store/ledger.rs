@@ -3,6 +3,7 @@
 use super::Tx;
 use super::block::{Block, Parameters, get, get_money, get_number, int, number, text};
 use super::convert::{signature, stored};
+use super::reads::Query;
 use super::writes::{Changes, Writes};
 use crate::app::records::{Change, FundHead};
 use crate::domain::access::Scope;
@@ -29,20 +30,23 @@ impl Tx {
     ///
     /// Locked in the order of their names: two that lock the same funds do not wait for one another.
     pub async fn fund_heads(&self, funds: &[FundId]) -> Result<BTreeMap<FundId, FundHead>, Error> {
-        let mut wanted = Block::new(["fund"]);
-        for fund in funds {
-            wanted.row([text(fund.as_str())]);
-        }
-        let lock = self.for_update();
-        let rows = self
-            .query_with(wanted, |rows| {
-                format!(
-                    "SELECT {FUND} FROM ledger_fund \
-                     WHERE fund IN (SELECT r.fund FROM {rows} AS r) ORDER BY fund{lock}"
-                )
-            })
-            .await?;
+        let [rows] = self.query_each([self.heads_query(funds)]).await?;
         rows.iter().map(to_fund).collect()
+    }
+
+    pub(super) fn heads_query(&self, funds: &[FundId]) -> Query {
+        let mut block = Block::new(["fund"]);
+        for fund in funds {
+            block.row([text(fund.as_str())]);
+        }
+        Query {
+            before: format!("SELECT {FUND} FROM ledger_fund WHERE fund IN (SELECT r.fund FROM "),
+            block,
+            after: match self.for_update() {
+                "" => " AS r) ORDER BY fund",
+                _ => " AS r) ORDER BY fund FOR UPDATE",
+            },
+        }
     }
 
     /// The highest ordinal of a fund; 0 where there is none.
@@ -68,28 +72,8 @@ impl Tx {
         &self,
         accounts: &[(&FundId, &Account)],
     ) -> Result<Vec<(FundId, Account, Money)>, Error> {
-        let mut wanted = Block::new(["fund", "account"]);
-        for &(fund, account) in accounts {
-            wanted.row([text(fund.as_str()), text(account.to_string())]);
-        }
-        let rows = self
-            .query_with(wanted, |rows| {
-                format!(
-                    "SELECT a.fund, a.account, a.balance_fen FROM ledger_account a \
-                     JOIN {rows} AS r ON a.fund = r.fund AND a.account = r.account"
-                )
-            })
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let fund: String = get(row, "fund")?;
-                Ok((
-                    stored(FundId::parse("ledger_account.fund", &fund))?,
-                    Account::from_stored(&get::<String>(row, "account")?)?,
-                    get_money(row, "balance_fen")?,
-                ))
-            })
-            .collect()
+        let [rows] = self.query_each([balances_query(accounts)]).await?;
+        rows.iter().map(to_balance).collect()
     }
 
     /// At most `limit` changes of a fund in the regions of `scope` after number `after`, in order; only of
@@ -248,6 +232,27 @@ impl Writes {
         }
         self.insert("ledger_change", block);
     }
+}
+
+pub(super) fn balances_query(accounts: &[(&FundId, &Account)]) -> Query {
+    let mut block = Block::new(["fund", "account"]);
+    for &(fund, account) in accounts {
+        block.row([text(fund.as_str()), text(account.to_string())]);
+    }
+    Query {
+        before: "SELECT a.fund, a.account, a.balance_fen FROM ledger_account a JOIN ".to_owned(),
+        block,
+        after: " AS r ON a.fund = r.fund AND a.account = r.account",
+    }
+}
+
+pub(super) fn to_balance(row: &QueryResult) -> Result<(FundId, Account, Money), Error> {
+    let fund: String = get(row, "fund")?;
+    Ok((
+        stored(FundId::parse("ledger_account.fund", &fund))?,
+        Account::from_stored(&get::<String>(row, "account")?)?,
+        get_money(row, "balance_fen")?,
+    ))
 }
 
 /// The region in a column that may be empty.

@@ -21,6 +21,7 @@ mod observations;
 mod options;
 mod payments;
 mod policies;
+mod reads;
 pub mod reconciliation;
 mod requests;
 mod retry;
@@ -36,6 +37,7 @@ pub use journal::StoredEntry;
 pub use observations::ObservationFilter;
 pub use options::StoreOptions;
 pub use policies::RuleDocument;
+pub use reads::{First, Found, Taken, Waiting};
 pub use retry::retrying;
 pub use writes::Writes;
 

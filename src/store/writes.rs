@@ -44,7 +44,7 @@ pub(super) enum Changes {
 
 /// Most rows of a statement that goes together with others on SQLite. Each number of rows is a text of its own, all of
 /// which are kept prepared: there must not be many.
-const TOGETHER: usize = 128;
+pub(super) const TOGETHER: usize = 128;
 
 impl Writes {
     /// Adds a statement, if there are rows: `before`, the rows, `after`.
@@ -122,10 +122,7 @@ impl Tx {
 
     async fn carry_out(&self, together: Together) -> Result<(), Error> {
         let Together {
-            text,
-            values,
-            wanted,
-            ..
+            text, values, wanted, ..
         } = together;
         if text.is_empty() {
             return Ok(());

@@ -4,11 +4,11 @@ use super::{Held, KeyName, Sheet, Touched, told};
 use crate::app::audit::digest_of;
 use crate::app::books::OpenFund;
 use crate::app::clock;
-use crate::app::desk::writing::Writing;
-use crate::app::desk::{BREATH, STAGE};
 use crate::app::desk::command::{
     Command, Outcome, PROGRAMME_BUCKETS, Receipt, Refusal, Submission, no_claim, objection_name,
 };
+use crate::app::desk::writing::Writing;
+use crate::app::desk::{BREATH, STAGE};
 use crate::app::records::{ClaimMaterial, Objection, OnceKey};
 use crate::domain::access::Scope;
 use crate::domain::allocation::{FundId, Signature};

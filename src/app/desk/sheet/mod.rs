@@ -7,7 +7,7 @@ use super::Job;
 use super::command::Command;
 use super::writing::Writing;
 use crate::app::books::{OpenBooks, OpenFund, Told};
-use crate::app::records::{ClaimMaterial, Objection, OnceKey};
+use crate::app::records::{ClaimMaterial, Objection, OnceKey, StoredRequest};
 use crate::app::vault::{Sealed, Vault};
 use crate::domain::allocation::FundId;
 use crate::domain::claim::{Claim, ClaimId};
@@ -17,8 +17,8 @@ use crate::domain::error::Error;
 use crate::domain::ledger::Account;
 use crate::domain::region::RegionCode;
 use crate::domain::subsidy::ProgrammeCode;
-use crate::store::{Tx, Writes};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::store::{First, Tx, Writes};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 type KeyName = (String, String, String);
 type Place = (FundId, RegionCode, ProgrammeCode);
@@ -57,8 +57,13 @@ pub(super) struct Touched {
 }
 
 impl<'a> Sheet<'a> {
-    /// Locks the journals and reads what the commands name.
-    pub(super) async fn open(tx: &Tx, vault: &'a Vault, jobs: &[Job]) -> Result<Self, Error> {
+    /// Locks the journals and reads what the commands name; and the answers to those of the jobs that were answered
+    /// before.
+    pub(super) async fn open(
+        tx: &Tx,
+        vault: &'a Vault,
+        jobs: &[Job],
+    ) -> Result<(Self, Vec<StoredRequest>), Error> {
         let commands = || jobs.iter().flat_map(|job| job.work.commands());
         // Payments say which claims they are of; neither that nor their fund ever changes, so they may be
         // looked at before the lock.
@@ -68,56 +73,53 @@ impl<'a> Sheet<'a> {
         for payment in tx.payments_by_reference(&references).await? {
             payments.insert(payment.reference.clone(), payment);
         }
-        let mut ids: BTreeSet<ClaimId> = commands().filter_map(Command::claim).cloned().collect();
-        ids.extend(payments.values().map(|payment| payment.claim.clone()));
-        let mut funds: BTreeSet<FundId> = ids.iter().map(|id| id.fund.clone()).collect();
-        funds.extend(commands().filter_map(|command| match command {
-            Command::Submit(submission) => Some(submission.fund.clone()),
-            _ => None,
-        }));
-        let mut books = OpenBooks::open(tx, &funds).await?;
+        let mut ids: BTreeSet<&ClaimId> = commands().filter_map(Command::claim).collect();
+        ids.extend(payments.values().map(|payment| &payment.claim));
+        let ids: Vec<&ClaimId> = ids.into_iter().collect();
+        let mut funds: BTreeSet<&FundId> = ids.iter().map(|id| &id.fund).collect();
+        let mut keys: BTreeSet<(&ProgrammeCode, &str, &str)> = BTreeSet::new();
+        for command in commands() {
+            if let Command::Submit(submission) = command {
+                funds.insert(&submission.fund);
+                for key in submission.keys.iter().flatten() {
+                    keys.insert((&submission.programme, &key.kind, &key.hash));
+                }
+            }
+        }
+        let found = tx
+            .first(First {
+                requests: &(jobs.iter())
+                    .filter(|job| !job.mutation.request_id.is_empty())
+                    .map(|job| (job.mutation.caller.as_str(), job.mutation.request_id.as_str()))
+                    .collect::<Vec<_>>(),
+                funds: &funds.into_iter().cloned().collect::<Vec<_>>(),
+                claims: &ids,
+                keys: &keys.into_iter().collect::<Vec<_>>(),
+            })
+            .await?;
+        let claims = found.claims;
+        let mut books = OpenBooks::of(found.heads);
         if !references.is_empty() {
             // Again, now that nobody else concludes them.
             for payment in tx.payments_by_reference(&references).await? {
                 payments.insert(payment.reference.clone(), payment);
             }
         }
-        let claims = tx.claims(&ids.iter().collect::<Vec<_>>()).await?;
-        let mut places: BTreeSet<Place> = BTreeSet::new();
-        let mut accounts: BTreeSet<(FundId, Account)> = BTreeSet::new();
-        for claim in &claims {
-            accounts.extend(claim.accounts().map(|account| (claim.id.fund.clone(), account)));
-        }
+        let accounts = books.unknown(accounts(commands(), &claims));
         let approved: BTreeSet<&ClaimId> = commands()
             .filter(|command| matches!(command, Command::Approve { .. }))
             .filter_map(Command::claim)
             .collect();
-        for claim in claims.iter().filter(|claim| approved.contains(&claim.id)) {
-            places.insert((
-                claim.id.fund.clone(),
-                claim.region.clone(),
-                claim.programme.clone(),
-            ));
-        }
-        let mut keys: BTreeSet<(&ProgrammeCode, &str, &str)> = BTreeSet::new();
-        for command in commands() {
-            let Command::Submit(submission) = command else {
-                continue;
-            };
-            accounts.extend(
-                submission
-                    .accounts()
-                    .map(|account| (submission.fund.clone(), account)),
-            );
-            for key in submission.keys.iter().flatten() {
-                keys.insert((&submission.programme, &key.kind, &key.hash));
-            }
-        }
-        let taken = tx.taken_keys(&keys.into_iter().collect::<Vec<_>>()).await?;
-        let places: Vec<(&FundId, &RegionCode, &ProgrammeCode)> = (places.iter())
-            .map(|(fund, region, programme)| (fund, region, programme))
+        let places: BTreeSet<(&FundId, &RegionCode, &ProgrammeCode)> = (claims.iter())
+            .filter(|claim| approved.contains(&claim.id))
+            .map(|claim| (&claim.id.fund, &claim.region, &claim.programme))
             .collect();
-        let waiting = tx.waiting_claims(&places).await?;
+        let (waiting, balances) = {
+            let places: Vec<_> = places.into_iter().collect();
+            let named: Vec<_> = accounts.iter().map(|(fund, account)| (fund, account)).collect();
+            tx.waiting_and_balances(&places, &named).await?
+        };
+        books.fill_in(balances, accounts)?;
         let objected: BTreeSet<&ClaimId> = commands()
             .filter(|command| matches!(command, Command::Resolve { .. }))
             .filter_map(Command::claim)
@@ -132,8 +134,7 @@ impl<'a> Sheet<'a> {
             .await?
             .into_iter()
             .collect();
-        books.load(tx, accounts).await?;
-        Ok(Self {
+        let sheet = Self {
             vault,
             books,
             claims: claims
@@ -154,13 +155,14 @@ impl<'a> Sheet<'a> {
                 .map(|objection| ((objection.claim.clone(), objection.number), objection))
                 .collect(),
             touched_objections: BTreeSet::new(),
-            taken: taken.into_iter().collect(),
+            taken: found.taken.into_iter().collect(),
             new_keys: Vec::new(),
             freed_keys: Vec::new(),
             waiting: waiting.into_iter().collect(),
             resealed: Vec::new(),
             touched: Vec::new(),
-        })
+        };
+        Ok((sheet, found.requests))
     }
 
     /// Whether the books of a fund are open.
@@ -241,6 +243,43 @@ pub(in crate::app) fn key_rows(
     keys.iter()
         .map(|(id, programme, key)| (id, programme, key))
         .collect()
+}
+
+/// The accounts that commands may move money between.
+fn accounts<'c>(
+    commands: impl Iterator<Item = &'c Command>,
+    claims: &'c [Claim],
+) -> BTreeSet<(FundId, Account)> {
+    let mut accounts = BTreeSet::new();
+    // Most are about the same few places, whose accounts are made once.
+    let mut seen = HashSet::new();
+    for command in commands {
+        let Command::Submit(submission) = command else {
+            continue;
+        };
+        for (payer, _) in &submission.parts {
+            let place = (
+                &submission.fund,
+                &submission.region,
+                &submission.programme,
+                *payer,
+            );
+            if seen.insert(place) {
+                let of_fund = |account| (submission.fund.clone(), account);
+                accounts.extend(submission.accounts().map(of_fund));
+            }
+        }
+    }
+    for claim in claims {
+        for part in &claim.parts {
+            let place = (&claim.id.fund, &claim.region, &claim.programme, part.payer);
+            if seen.insert(place) {
+                let of_fund = |account| (claim.id.fund.clone(), account);
+                accounts.extend(claim.accounts().map(of_fund));
+            }
+        }
+    }
+    accounts
 }
 
 /// What is told about a change of a claim.
