@@ -3,6 +3,7 @@
 //! A step is a file; `README.md` beside this crate says how to add one. Steps only go forward.
 
 mod append_only;
+mod by_key;
 mod columns;
 mod m0001_regions_and_indicators;
 mod m0002_data_sets;

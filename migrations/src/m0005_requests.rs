@@ -1,5 +1,6 @@
 //! Answers to mutating requests, so that a repeated request gets the same one.
 
+use crate::by_key::by_key;
 use crate::columns::{key, primary_key, text, time};
 use sea_orm_migration::prelude::*;
 
@@ -23,7 +24,7 @@ impl MigrationTrait for Migration {
             .col(time("answered_at"))
             .primary_key(&mut primary_key(["principal", "request_id"]))
             .take();
-        manager.create_table(request).await?;
+        by_key(manager, &request).await?;
 
         // Old answers are deleted by age.
         let by_age = Index::create()

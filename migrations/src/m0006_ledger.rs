@@ -4,6 +4,7 @@
 //! absent text is empty, an absent number 0.
 
 use crate::append_only;
+use crate::by_key::by_key;
 use crate::columns::{fen, key, number, primary_key, text, time};
 use sea_orm_migration::prelude::*;
 
@@ -48,7 +49,7 @@ impl MigrationTrait for Migration {
                     .or(Expr::col("balance_fen").gte(0)),
             )
             .take();
-        manager.create_table(account).await?;
+        by_key(manager, &account).await?;
 
         let entry = Table::create()
             .table("ledger_entry")
@@ -69,7 +70,7 @@ impl MigrationTrait for Migration {
             .primary_key(&mut primary_key(["fund", "number"]))
             .check(Expr::col("from_account").ne(Expr::col("to_account")))
             .take();
-        manager.create_table(entry).await?;
+        by_key(manager, &entry).await?;
         for (name, columns) in [
             ("ledger_entry_from", ["fund", "from_account", "number"]),
             ("ledger_entry_to", ["fund", "to_account", "number"]),
@@ -119,7 +120,7 @@ impl MigrationTrait for Migration {
             .col(text("note"))
             .primary_key(&mut primary_key(["fund", "number"]))
             .take();
-        manager.create_table(change).await?;
+        by_key(manager, &change).await?;
         let by_resource = Index::create()
             .name("ledger_change_resource")
             .table("ledger_change")

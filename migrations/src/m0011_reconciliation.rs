@@ -5,6 +5,7 @@
 //! time, so these two tables are narrow, have no index but what a page on the screen needs, and on SQLite are
 //! stored in the order of their key. Personal data is in `sealed` columns only.
 
+use crate::by_key::by_key;
 use crate::columns::{fen, key, number, primary_key, text, time};
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -382,16 +383,6 @@ async fn jobs(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     evidence(manager, &mut finding);
     finding.primary_key(&mut primary_key(["job", "reference", "statement", "line"]));
     manager.create_table(finding).await
-}
-
-/// Creates a table whose rows SQLite keeps in the order of the primary key, with no other number for them.
-async fn by_key(manager: &SchemaManager<'_>, table: &TableCreateStatement) -> Result<(), DbErr> {
-    if manager.get_database_backend() == DbBackend::Postgres {
-        return manager.create_table(table.clone()).await;
-    }
-    let statement = format!("{} WITHOUT ROWID", table.to_string(SqliteQueryBuilder));
-    manager.get_connection().execute_unprepared(&statement).await?;
-    Ok(())
 }
 
 /// Whether a month of an account is closed.

@@ -4,6 +4,7 @@
 //! number 0. No column holds personal data.
 
 use crate::append_only;
+use crate::by_key::by_key;
 use crate::columns::{key, number, primary_key, text, time};
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -39,7 +40,7 @@ impl MigrationTrait for Migration {
             .col(text("digest"))
             .primary_key(&mut primary_key(["chain", "number"]))
             .take();
-        manager.create_table(record).await?;
+        by_key(manager, &record).await?;
 
         // Records of transactions that share no lock: stored with what they tell of, chained right after.
         let pending = Table::create()

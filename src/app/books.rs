@@ -12,7 +12,7 @@ use crate::domain::error::Error;
 use crate::domain::ledger::{Account, Books, Entry, Head, Posting};
 use crate::domain::money::Money;
 use crate::domain::region::RegionCode;
-use crate::store::Tx;
+use crate::store::{Tx, Writes};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The open books of one or more funds.
@@ -33,7 +33,16 @@ pub(super) struct OpenFund {
     /// Records that account for the first so many of the changes.
     records: Vec<Record>,
     recorded: usize,
+    /// What was handed out to be written: so many entries, changes and records.
+    written: Written,
     new: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Written {
+    entries: usize,
+    changes: usize,
+    records: usize,
 }
 
 /// What is told about a change, beside its number and signature.
@@ -51,7 +60,11 @@ impl OpenBooks {
     /// Opens the books of these funds; those that do not exist are left out.
     pub(super) async fn open(tx: &Tx, funds: &BTreeSet<FundId>) -> Result<Self, Error> {
         let wanted: Vec<FundId> = funds.iter().cloned().collect();
-        let heads = tx.fund_heads(&wanted).await?;
+        Ok(Self::of(tx.fund_heads(&wanted).await?))
+    }
+
+    /// The open books of funds whose rows were locked.
+    pub(super) fn of(heads: BTreeMap<FundId, FundHead>) -> Self {
         let funds = heads.into_iter().map(|(fund, head)| {
             let books = Books::open(fund.clone(), head.journal.clone());
             let open = OpenFund {
@@ -61,13 +74,14 @@ impl OpenBooks {
                 changes: Vec::new(),
                 records: Vec::new(),
                 recorded: 0,
+                written: Written::default(),
                 new: false,
             };
             (fund, open)
         });
-        Ok(Self {
+        Self {
             funds: funds.collect(),
-        })
+        }
     }
 
     /// The open books of a fund; one that does not exist is begun.
@@ -89,6 +103,7 @@ impl OpenBooks {
                 changes: Vec::new(),
                 records: Vec::new(),
                 recorded: 0,
+                written: Written::default(),
                 new: true,
             };
             opened.funds.insert(fund.clone(), open);
@@ -107,18 +122,35 @@ impl OpenBooks {
         tx: &Tx,
         accounts: impl IntoIterator<Item = (FundId, Account)>,
     ) -> Result<(), Error> {
-        let wanted: BTreeSet<(FundId, Account)> = accounts
-            .into_iter()
-            .filter(|(fund, account)| {
-                let open = self.funds.get(fund);
-                open.is_some_and(|open| !open.books.knows(account))
-            })
-            .collect();
+        let wanted = self.unknown(accounts);
         if wanted.is_empty() {
             return Ok(());
         }
         let named: Vec<(&FundId, &Account)> = wanted.iter().map(|(fund, account)| (fund, account)).collect();
         let known = tx.balances(&named).await?;
+        self.fill_in(known, wanted)
+    }
+
+    /// Those of the accounts whose balances were not read.
+    pub(super) fn unknown(
+        &self,
+        accounts: impl IntoIterator<Item = (FundId, Account)>,
+    ) -> BTreeSet<(FundId, Account)> {
+        accounts
+            .into_iter()
+            .filter(|(fund, account)| {
+                let open = self.funds.get(fund);
+                open.is_some_and(|open| !open.books.knows(account))
+            })
+            .collect()
+    }
+
+    /// Takes balances that were read; of what was asked for, the rest has nothing.
+    pub(super) fn fill_in(
+        &mut self,
+        known: Vec<(FundId, Account, Money)>,
+        wanted: BTreeSet<(FundId, Account)>,
+    ) -> Result<(), Error> {
         for (fund, account, balance) in known {
             self.fund(&fund)?.books.load(account, balance);
         }
@@ -130,30 +162,63 @@ impl OpenBooks {
 
     /// Writes what was posted and told.
     pub(super) async fn write(mut self, tx: &Tx) -> Result<(), Error> {
+        let writes = self.last_writes(tx);
+        tx.write(writes).await
+    }
+
+    /// What was posted, told and recorded since it was handed out before, to be written while more is decided.
+    pub(super) fn writes(&mut self) -> Writes {
+        let mut writes = Writes::default();
         let mut records: Vec<(ChainName, Vec<Chained>)> = Vec::new();
         for (fund, open) in &mut self.funds {
-            open.head.journal = open.books.head().clone();
-            open.record_the_rest(tx, fund);
             let chain = ChainName::of_fund(fund);
             let head = &mut open.head.audit;
             let drafts = std::mem::take(&mut open.records).into_iter();
             let chained: Vec<Chained> = drafts.map(|record| head.chain(&chain, record)).collect();
-            if !chained.is_empty() {
-                records.push((chain, chained));
-            }
+            open.written.records += chained.len();
+            records.push((chain, chained));
         }
-        self.funds.retain(|_, open| open.new || open.head != open.before);
-        if self.funds.is_empty() {
-            return Ok(());
+        let entries: Vec<(&FundId, &Entry)> = (self.funds.iter())
+            .flat_map(|(fund, open)| {
+                let new = open.books.made().iter().skip(open.written.entries);
+                new.map(move |entry| (fund, entry))
+            })
+            .collect();
+        writes.insert_entries(&entries);
+        let changes: Vec<(&FundId, &Change)> = (self.funds.iter())
+            .flat_map(|(fund, open)| {
+                let new = open.changes.iter().skip(open.written.changes);
+                new.map(move |change| (fund, change))
+            })
+            .collect();
+        writes.insert_changes(&changes);
+        let records: Vec<(&ChainName, &[Chained])> = (records.iter())
+            .map(|(chain, chained)| (chain, chained.as_slice()))
+            .collect();
+        writes.insert_audit_records(&records);
+        for open in self.funds.values_mut() {
+            open.written.entries = open.books.made().len();
+            open.written.changes = open.changes.len();
         }
+        writes
+    }
+
+    /// As [`OpenBooks::writes`], when there will be no more: with the ends of journals and the balances.
+    pub(super) fn last_writes(&mut self, tx: &Tx) -> Writes {
+        for (fund, open) in &mut self.funds {
+            open.head.journal = open.books.head().clone();
+            open.record_the_rest(tx, fund);
+        }
+        let rows = self.writes();
+        let mut writes = Writes::default();
         for (fund, open) in self.funds.iter().filter(|(_, open)| open.new) {
-            tx.insert_fund(fund, &open.head).await?;
+            writes.insert_fund(fund, &open.head);
         }
         let moved: Vec<(&FundId, &FundHead)> = (self.funds.iter())
-            .filter(|(_, open)| !open.new)
+            .filter(|(_, open)| !open.new && open.head != open.before)
             .map(|(fund, open)| (fund, &open.head))
             .collect();
-        tx.update_fund_heads(&moved).await?;
+        writes.update_fund_heads(&moved);
         let mut last: BTreeMap<(&FundId, &Account), (Money, u64)> = BTreeMap::new();
         for (fund, open) in &self.funds {
             for entry in open.books.made() {
@@ -166,22 +231,9 @@ impl OpenBooks {
             .iter()
             .map(|((fund, account), (balance, entry))| (*fund, *account, *balance, *entry))
             .collect();
-        let entries: Vec<(&FundId, &Entry)> = (self.funds.iter())
-            .flat_map(|(fund, open)| open.books.made().iter().map(move |entry| (fund, entry)))
-            .collect();
-        let changes: Vec<(&FundId, &Change)> = (self.funds.iter())
-            .flat_map(|(fund, open)| open.changes.iter().map(move |change| (fund, change)))
-            .collect();
-        let records: Vec<(&ChainName, &Vec<Chained>)> =
-            records.iter().map(|(chain, chained)| (chain, chained)).collect();
-        // Begun together: while the database takes one table's rows, the next one's are made ready.
-        let (balances, entries, changes, records) = tokio::join!(
-            tx.store_balances(&balances),
-            tx.insert_entries(&entries),
-            tx.insert_changes(&changes),
-            tx.insert_audit_records(&records)
-        );
-        balances.and(entries).and(changes).and(records)
+        writes.store_balances(&balances);
+        writes.append(rows);
+        writes
     }
 }
 
@@ -204,7 +256,8 @@ impl OpenFund {
     fn record_the_rest(&mut self, tx: &Tx, fund: &FundId) {
         let unrecorded = self.changes.get(self.recorded..).unwrap_or_default();
         let moved = self.head.journal != self.before.journal;
-        if is_left_out() || unrecorded.is_empty() && (!self.records.is_empty() || (!moved && !self.new)) {
+        let some = !self.records.is_empty() || self.written.records > 0;
+        if is_left_out() || unrecorded.is_empty() && (some || (!moved && !self.new)) {
             return;
         }
         let of_call = tx.trail(|trail| {

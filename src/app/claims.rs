@@ -57,6 +57,8 @@ pub struct ClaimDetail {
 
 /// Claims of one message of a bulk call, at most.
 pub const MAX_CLAIMS: usize = 1_000;
+/// Claims that are assessed before others get a turn.
+const BREATH: usize = 25;
 /// Claims that leave the waiting list in one call, at most.
 const MAX_FROM_LIST: u64 = 1_000;
 
@@ -118,7 +120,11 @@ impl App {
             let rules = self.rules(&tx).await?;
             let mut paths: HashMap<RegionCode, Vec<RegionCode>> = HashMap::new();
             let mut commands = Vec::with_capacity(inputs.len());
-            for input in inputs {
+            for (number, input) in (1..).zip(inputs) {
+                if number % BREATH == 0 {
+                    // Others get a turn.
+                    tokio::task::yield_now().await;
+                }
                 let input = match input {
                     Ok(input) => input,
                     Err(refusal) => {

@@ -3,6 +3,7 @@
 use super::Tx;
 use super::block::{Block, Parameters, get, get_number, int, number, text};
 use super::convert::stored;
+use super::writes::Writes;
 use crate::app::audit::{AuditFilter, AuditPosition, Trail};
 use crate::domain::allocation::FundId;
 use crate::domain::audit::{ChainName, Chained, Changes, Checkpoint, Head, Outcome, Record};
@@ -21,59 +22,6 @@ impl Tx {
     /// What this transaction did, as far as it was told.
     pub fn trail<T>(&self, work: impl FnOnce(&mut Trail) -> T) -> T {
         work(&mut self.trail.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Adds records to chains, each with the end of its chain moved on by the caller.
-    pub async fn insert_audit_records(&self, records: &[(&ChainName, &Vec<Chained>)]) -> Result<(), Error> {
-        let mut block = Block::new([
-            "chain",
-            "number#",
-            "at#",
-            "made_by",
-            "peer",
-            "action",
-            "request_id",
-            "outcome",
-            "reason",
-            "resource",
-            "resources#",
-            "before_digest",
-            "after_digest",
-            "first_change#",
-            "last_change#",
-            "changes_digest",
-            "digest",
-        ]);
-        for &(chain, chained) in records {
-            for Chained {
-                number: at,
-                record,
-                digest,
-            } in chained
-            {
-                let changes = record.changes.as_ref();
-                block.row([
-                    text(chain.as_str()),
-                    number(*at),
-                    int(record.at),
-                    text(&record.by),
-                    text(&record.peer),
-                    text(&record.action),
-                    text(&record.request_id),
-                    text(record.outcome.code()),
-                    text(&record.reason),
-                    text(&record.resource),
-                    number(record.count),
-                    text(&record.before),
-                    text(&record.after),
-                    number(changes.map_or(0, |changes| changes.first)),
-                    number(changes.map_or(0, |changes| changes.last)),
-                    text(changes.map_or("", |changes| changes.digest.as_str())),
-                    text(digest.as_str()),
-                ]);
-            }
-        }
-        self.insert_block("audit_record", block).await
     }
 
     /// Stores a record that is to be chained after this transaction. `id` orders it.
@@ -331,6 +279,61 @@ impl Tx {
         rows.first()
             .map(|row| Ok((get_number(row, "number")?, get(row, "document")?)))
             .transpose()
+    }
+}
+
+impl Writes {
+    /// Adds records to chains, each with the end of its chain moved on by the caller.
+    pub fn insert_audit_records(&mut self, records: &[(&ChainName, &[Chained])]) {
+        let mut block = Block::new([
+            "chain",
+            "number#",
+            "at#",
+            "made_by",
+            "peer",
+            "action",
+            "request_id",
+            "outcome",
+            "reason",
+            "resource",
+            "resources#",
+            "before_digest",
+            "after_digest",
+            "first_change#",
+            "last_change#",
+            "changes_digest",
+            "digest",
+        ]);
+        for &(chain, chained) in records {
+            for Chained {
+                number: at,
+                record,
+                digest,
+            } in chained
+            {
+                let changes = record.changes.as_ref();
+                block.row([
+                    text(chain.as_str()),
+                    number(*at),
+                    int(record.at),
+                    text(&record.by),
+                    text(&record.peer),
+                    text(&record.action),
+                    text(&record.request_id),
+                    text(record.outcome.code()),
+                    text(&record.reason),
+                    text(&record.resource),
+                    number(record.count),
+                    text(&record.before),
+                    text(&record.after),
+                    number(changes.map_or(0, |changes| changes.first)),
+                    number(changes.map_or(0, |changes| changes.last)),
+                    text(changes.map_or("", |changes| changes.digest.as_str())),
+                    text(digest.as_str()),
+                ]);
+            }
+        }
+        self.insert("audit_record", block);
     }
 }
 

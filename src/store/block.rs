@@ -7,6 +7,7 @@
 
 use super::Tx;
 use super::error::failed;
+use super::writes::Writes;
 use crate::domain::access::Scope;
 use crate::domain::error::Error;
 use sea_orm::sea_query::{ArrayType, Value};
@@ -108,20 +109,26 @@ impl Block {
         }
     }
 
-    fn names(&self) -> String {
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> usize {
+        self.columns.first().map_or(0, |column| column.values.len())
+    }
+
+    /// The columns' names.
+    pub(super) fn names(&self) -> String {
         let names: Vec<&str> = self.columns.iter().map(|column| column.name).collect();
         names.join(", ")
     }
 
-    /// The statements' rows: a text for `FROM`, to be given an alias, and its parameters.
-    pub(super) fn sources(mut self, backend: DbBackend) -> Vec<(String, Vec<Value>)> {
+    /// The statements' rows: how many, a text for `FROM`, to be given an alias, and its parameters.
+    pub(super) fn sources(mut self, backend: DbBackend) -> Vec<(usize, String, Vec<Value>)> {
         let most = if backend == DbBackend::Postgres {
             POSTGRES_ROWS
         } else {
             SQLITE_ROWS
         };
         let mut sources = Vec::new();
-        while let left = self.columns.first().map_or(0, |column| column.values.len())
+        while let left = self.rows()
             && left > 0
         {
             let rest = self.columns.iter_mut().map(|column| Column {
@@ -132,11 +139,12 @@ impl Block {
                 columns: rest.collect(),
             };
             let rows = std::mem::replace(&mut self, rest);
-            sources.push(if backend == DbBackend::Postgres {
+            let (text, values) = if backend == DbBackend::Postgres {
                 rows.arrays()
             } else {
                 rows.tuples()
-            });
+            };
+            sources.push((left.min(most), text, values));
         }
         sources
     }
@@ -163,7 +171,7 @@ impl Block {
             .map(|(at, column)| format!("column{} AS {}", at + 1, column.name))
             .collect();
         let tuple = format!("({})", vec!["?"; width].join(", "));
-        let rows = self.columns.first().map_or(0, |column| column.values.len());
+        let rows = self.rows();
         let filled = rows.next_power_of_two();
         // No column is ever null but those of the rows that fill up.
         let only = if filled > 1 {
@@ -199,13 +207,9 @@ impl Block {
 impl Tx {
     /// Inserts the rows of a block into a table.
     pub(super) async fn insert_block(&self, table: &str, block: Block) -> Result<(), Error> {
-        let names = block.names();
-        self.execute_with(block, |rows| {
-            // SQLite reads ON after a SELECT as a join; WHERE keeps it from doing so, and does no harm.
-            format!("INSERT INTO {table} ({names}) SELECT {names} FROM {rows} AS r WHERE true")
-        })
-        .await
-        .map(drop)
+        let mut writes = Writes::default();
+        writes.insert(table, block);
+        self.write(writes).await
     }
 
     /// Executes a statement over the rows of a block, which `statement` builds around their text, and
@@ -217,7 +221,7 @@ impl Tx {
     ) -> Result<u64, Error> {
         let db = self.writing()?;
         let mut affected = 0;
-        for (rows, values) in block.sources(db.get_database_backend()) {
+        for (_, rows, values) in block.sources(db.get_database_backend()) {
             let statement =
                 Statement::from_sql_and_values(db.get_database_backend(), statement(&rows), values);
             affected += db.execute_raw(statement).await.map_err(failed)?.rows_affected();
@@ -232,7 +236,7 @@ impl Tx {
         statement: impl Fn(&str) -> String,
     ) -> Result<Vec<QueryResult>, Error> {
         let mut found = Vec::new();
-        for (rows, values) in block.sources(self.db.get_database_backend()) {
+        for (_, rows, values) in block.sources(self.db.get_database_backend()) {
             let statement =
                 Statement::from_sql_and_values(self.db.get_database_backend(), statement(&rows), values);
             found.extend(self.db.query_all_raw(statement).await.map_err(failed)?);

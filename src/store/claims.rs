@@ -3,6 +3,8 @@
 use super::Tx;
 use super::block::{Block, get, get_money, get_number, int, number, text};
 use super::convert::{count, from_json, json, signature, stored};
+use super::reads::{Query, Taken, Waiting};
+use super::writes::{Changes, Writes};
 use crate::app::records::{ClaimFilter, ClaimMaterial, Objection, OnceKey};
 use crate::app::vault::Sealed;
 use crate::domain::access::Scope;
@@ -20,13 +22,7 @@ const CLAIM: &str = "c.fund, c.number, c.region, c.programme, c.policy, c.policy
 impl Tx {
     /// These claims, in no order; one that is not there is left out.
     pub async fn claims(&self, ids: &[&ClaimId]) -> Result<Vec<Claim>, Error> {
-        let rows = self
-            .query_with(id_rows(ids), |rows| {
-                format!(
-                    "SELECT {CLAIM} FROM {rows} AS r JOIN claim c ON c.fund = r.fund AND c.number = r.number"
-                )
-            })
-            .await?;
+        let [rows] = self.query_each([claims_query(ids)]).await?;
         rows.iter().map(to_claim).collect()
     }
 
@@ -54,8 +50,117 @@ impl Tx {
             .collect()
     }
 
+    /// Replaces what claims say that they take.
+    pub async fn update_key_lists(&self, keys: &[(&ClaimId, &[OnceKey])]) -> Result<(), Error> {
+        let mut block = Block::new(["fund", "number#", "keys"]);
+        for &(id, keys) in keys {
+            block.row([text(id.fund.as_str()), number(id.number), text(json(&keys)?)]);
+        }
+        self.execute_with(block, |rows| {
+            format!(
+                "UPDATE claim AS c SET keys = r.keys FROM {rows} AS r WHERE c.fund = r.fund AND c.number = r.number"
+            )
+        })
+        .await
+        .map(drop)
+    }
+
+    /// At most `limit` claims of a fund, in the regions of `scope`, that the filter lets through, by number,
+    /// after number `after`.
+    pub async fn list_claims(
+        &self,
+        fund: &FundId,
+        scope: &Scope,
+        filter: &ClaimFilter,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<Claim>, Error> {
+        let Some((region, regions)) = within(scope, filter.region.as_ref()) else {
+            return Ok(Vec::new());
+        };
+        // The state is in no index: which claims may be in it are found by their batch, or their place in a queue.
+        let in_none = filter.state.is_some_and(|state| !state.may_be_in_batch());
+        let batch = filter.batch.or(in_none.then_some(0));
+        let waits = filter.by_waiting || filter.state == Some(State::Approved);
+        let mut wanted = Block::new([
+            "fund",
+            "after#",
+            "region",
+            "regions",
+            "programme",
+            "state",
+            "batch#",
+        ]);
+        let code = |code: Option<&str>| text(code.unwrap_or_default());
+        wanted.row([
+            text(fund.as_str()),
+            number(after),
+            code(region.map(RegionCode::as_str)),
+            code(regions.as_deref()),
+            code(filter.programme.as_ref().map(ProgrammeCode::as_str)),
+            code(filter.state.map(State::code)),
+            number(batch.unwrap_or(0)),
+        ]);
+        let mut conditions = String::new();
+        for (given, condition) in [
+            (region.is_some(), " AND c.region = r.region"),
+            (regions.is_some(), " AND r.regions LIKE '%,' || c.region || ',%'"),
+            (filter.programme.is_some(), " AND c.programme = r.programme"),
+            (filter.state.is_some(), " AND c.state = r.state"),
+            (batch.is_some(), " AND c.batch = r.batch"),
+            (waits, " AND c.waiting > 0"),
+        ] {
+            if given {
+                conditions.push_str(condition);
+            }
+        }
+        let order = if filter.by_waiting {
+            "c.waiting"
+        } else {
+            "c.number"
+        };
+        let limit = limit.min(1_000_000);
+        let rows = self
+            .query_with(wanted, |rows| {
+                format!(
+                    "SELECT {CLAIM} FROM {rows} AS r JOIN claim c ON c.fund = r.fund AND c.number > r.after{conditions} \
+                     ORDER BY {order} LIMIT {limit}"
+                )
+            })
+            .await?;
+        rows.iter().map(to_claim).collect()
+    }
+
+    /// The objections to claims.
+    pub async fn objections(&self, ids: &[&ClaimId]) -> Result<Vec<Objection>, Error> {
+        let rows = self
+            .query_with(id_rows(ids), |rows| {
+                format!(
+                    "SELECT o.fund, o.claim, o.number, o.state, o.sealed, o.sealing_key, o.raised_by, o.raised_at, \
+                     o.resolved_by, o.resolved_at, o.resolution FROM {rows} AS r \
+                     JOIN claim_objection o ON o.fund = r.fund AND o.claim = r.number ORDER BY o.fund, o.claim, o.number"
+                )
+            })
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Objection {
+                    claim: to_id(row, "claim")?,
+                    number: count("claim_objection.number", get(row, "number")?)?,
+                    state: get(row, "state")?,
+                    sealed: sealed(row)?,
+                    raised: signature(&get::<String>(row, "raised_by")?, get(row, "raised_at")?)?,
+                    resolved: to_signed(row, "resolved_by", "resolved_at")?,
+                    resolution: get(row, "resolution")?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Writes {
     /// Adds claims.
-    pub async fn insert_claims(&self, claims: &[(&Claim, &ClaimMaterial)]) -> Result<(), Error> {
+    pub fn insert_claims(&mut self, claims: &[(&Claim, &ClaimMaterial)]) -> Result<(), Error> {
         let mut block = Block::new([
             "fund",
             "number#",
@@ -113,15 +218,14 @@ impl Tx {
                 text(json(&material.keys)?),
             ]);
         }
-        self.insert_block("claim", block).await
+        self.insert("claim", block);
+        Ok(())
     }
 
     /// Stores what may change of claims, each with the version it must be at.
     ///
-    /// # Errors
-    ///
-    /// [`Error::Conflict`] where one is not at its version.
-    pub async fn update_claims(&self, claims: &[(&Claim, u32)]) -> Result<(), Error> {
+    /// Written, it is an [`Error::Conflict`] where one is not at its version.
+    pub fn update_claims(&mut self, claims: &[(&Claim, u32)]) -> Result<(), Error> {
         let mut block = Block::new([
             "fund",
             "number#",
@@ -135,7 +239,6 @@ impl Tx {
             "waiting#",
             "batch#",
         ]);
-        let mut wanted = 0;
         for &(claim, expected) in claims {
             let (decided_by, decided_at) = signed(claim.decided.as_ref());
             block.row([
@@ -151,28 +254,20 @@ impl Tx {
                 number(claim.waiting),
                 number(claim.batch),
             ]);
-            wanted += 1;
         }
-        let updated = self
-            .execute_with(block, |rows| {
-                format!(
-                    "UPDATE claim AS c SET state = r.state, version = r.version, parts = r.parts, notice = r.notice, \
-                     decided_by = r.decided_by, decided_at = r.decided_at, waiting = r.waiting, batch = r.batch \
-                     FROM {rows} AS r \
-                     WHERE c.fund = r.fund AND c.number = r.number AND c.version = r.expected"
-                )
-            })
-            .await?;
-        if updated == wanted {
-            return Ok(());
-        }
-        Err(Error::Conflict {
-            detail: format!("{updated} of {wanted} claims were at their versions"),
-        })
+        self.add(
+            "UPDATE claim AS c SET state = r.state, version = r.version, parts = r.parts, notice = r.notice, \
+             decided_by = r.decided_by, decided_at = r.decided_at, waiting = r.waiting, batch = r.batch FROM "
+                .to_owned(),
+            block,
+            " AS r WHERE c.fund = r.fund AND c.number = r.number AND c.version = r.expected",
+            Changes::Each,
+        );
+        Ok(())
     }
 
     /// Replaces the sealed personal data of claims.
-    pub async fn update_sealed(&self, sealed: &[(&ClaimId, &Sealed)]) -> Result<(), Error> {
+    pub fn update_sealed(&mut self, sealed: &[(&ClaimId, &Sealed)]) {
         let mut block = Block::new(["fund", "number#", "sealed", "sealing_key"]);
         for &(id, sealed) in sealed {
             block.row([
@@ -182,63 +277,18 @@ impl Tx {
                 text(&sealed.key),
             ]);
         }
-        self.execute_with(block, |rows| {
-            format!(
-                "UPDATE claim AS c SET sealed = r.sealed, sealing_key = r.sealing_key FROM {rows} AS r \
-                 WHERE c.fund = r.fund AND c.number = r.number"
-            )
-        })
-        .await
-        .map(drop)
-    }
-
-    /// Replaces what claims say that they take.
-    pub async fn update_key_lists(&self, keys: &[(&ClaimId, &[OnceKey])]) -> Result<(), Error> {
-        let mut block = Block::new(["fund", "number#", "keys"]);
-        for &(id, keys) in keys {
-            block.row([text(id.fund.as_str()), number(id.number), text(json(&keys)?)]);
-        }
-        self.execute_with(block, |rows| {
-            format!(
-                "UPDATE claim AS c SET keys = r.keys FROM {rows} AS r WHERE c.fund = r.fund AND c.number = r.number"
-            )
-        })
-        .await
-        .map(drop)
-    }
-
-    /// Which of these unique keys are taken, by which claim, and in which region.
-    pub async fn taken_keys(
-        &self,
-        keys: &[(&ProgrammeCode, &str, &str)],
-    ) -> Result<Vec<((String, String, String), (ClaimId, RegionCode))>, Error> {
-        let mut wanted = Block::new(["programme", "kind", "hash"]);
-        for &(programme, kind, hash) in keys {
-            wanted.row([text(programme.as_str()), text(kind), text(hash)]);
-        }
-        let rows = self
-            .query_with(wanted, |rows| {
-                format!(
-                    "SELECT k.programme, k.kind, k.hash, k.fund, k.claim, c.region FROM {rows} AS r \
-                     JOIN claim_key k ON k.programme = r.programme AND k.kind = r.kind AND k.hash = r.hash \
-                     JOIN claim c ON c.fund = k.fund AND c.number = k.claim"
-                )
-            })
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let key = (get(row, "programme")?, get(row, "kind")?, get(row, "hash")?);
-                Ok((key, (to_id(row, "claim")?, to_region(row)?)))
-            })
-            .collect()
+        self.add(
+            "UPDATE claim AS c SET sealed = r.sealed, sealing_key = r.sealing_key FROM ".to_owned(),
+            block,
+            " AS r WHERE c.fund = r.fund AND c.number = r.number",
+            Changes::Any,
+        );
     }
 
     /// Takes unique keys for claims.
     ///
-    /// # Errors
-    ///
-    /// [`Error::Conflict`] where one is taken.
-    pub async fn insert_keys(&self, keys: &[(&ClaimId, &ProgrammeCode, &OnceKey)]) -> Result<(), Error> {
+    /// Written, it is an [`Error::Conflict`] where one is taken.
+    pub fn insert_keys(&mut self, keys: &[(&ClaimId, &ProgrammeCode, &OnceKey)]) {
         let mut block = Block::new(["programme", "kind", "hash", "lookup_key", "fund", "claim#"]);
         for &(id, programme, key) in keys {
             block.row([
@@ -250,11 +300,11 @@ impl Tx {
                 number(id.number),
             ]);
         }
-        self.insert_block("claim_key", block).await
+        self.insert("claim_key", block);
     }
 
     /// Frees the unique keys of claims.
-    pub async fn delete_keys(&self, keys: &[(&ClaimId, &ProgrammeCode, &OnceKey)]) -> Result<(), Error> {
+    pub fn delete_keys(&mut self, keys: &[(&ClaimId, &ProgrammeCode, &OnceKey)]) {
         let mut block = Block::new(["programme", "kind", "hash", "fund", "claim#"]);
         for &(id, programme, key) in keys {
             block.row([
@@ -265,109 +315,18 @@ impl Tx {
                 number(id.number),
             ]);
         }
-        self.execute_with(block, |rows| {
-            format!(
-                "DELETE FROM claim_key WHERE (programme, kind, hash, fund, claim) IN \
-                 (SELECT programme, kind, hash, fund, claim FROM {rows} AS r)"
-            )
-        })
-        .await
-        .map(drop)
-    }
-
-    /// How many claims wait for quota, by fund, region and programme.
-    pub async fn waiting_claims(
-        &self,
-        places: &[(&FundId, &RegionCode, &ProgrammeCode)],
-    ) -> Result<Vec<((FundId, RegionCode, ProgrammeCode), u64)>, Error> {
-        let mut wanted = Block::new(["fund", "region", "programme"]);
-        for &(fund, region, programme) in places {
-            wanted.row([
-                text(fund.as_str()),
-                text(region.as_str()),
-                text(programme.as_str()),
-            ]);
-        }
-        let rows = self
-            .query_with(wanted, |rows| {
-                format!(
-                    "SELECT c.fund, c.region, c.programme, COUNT(*) AS waiting FROM {rows} AS r \
-                     JOIN claim c ON c.fund = r.fund AND c.region = r.region AND c.programme = r.programme \
-                     AND c.waiting > 0 GROUP BY c.fund, c.region, c.programme"
-                )
-            })
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let place = (to_fund(row)?, to_region(row)?, to_programme(row)?);
-                Ok((place, get_number(row, "waiting")?))
-            })
-            .collect()
-    }
-
-    /// At most `limit` claims of a fund, in the regions of `scope`, that the filter lets through, by number,
-    /// after number `after`.
-    pub async fn list_claims(
-        &self,
-        fund: &FundId,
-        scope: &Scope,
-        filter: &ClaimFilter,
-        after: u64,
-        limit: u64,
-    ) -> Result<Vec<Claim>, Error> {
-        let Some((region, regions)) = within(scope, filter.region.as_ref()) else {
-            return Ok(Vec::new());
-        };
-        let mut wanted = Block::new([
-            "fund",
-            "after#",
-            "region",
-            "regions",
-            "programme",
-            "state",
-            "batch#",
-        ]);
-        let code = |code: Option<&str>| text(code.unwrap_or_default());
-        wanted.row([
-            text(fund.as_str()),
-            number(after),
-            code(region.map(RegionCode::as_str)),
-            code(regions.as_deref()),
-            code(filter.programme.as_ref().map(ProgrammeCode::as_str)),
-            code(filter.state.map(State::code)),
-            number(filter.batch.unwrap_or(0)),
-        ]);
-        let mut conditions = String::new();
-        for (given, condition) in [
-            (region.is_some(), " AND c.region = r.region"),
-            (regions.is_some(), " AND r.regions LIKE '%,' || c.region || ',%'"),
-            (filter.programme.is_some(), " AND c.programme = r.programme"),
-            (filter.state.is_some(), " AND c.state = r.state"),
-            (filter.batch.is_some(), " AND c.batch = r.batch"),
-        ] {
-            if given {
-                conditions.push_str(condition);
-            }
-        }
-        let order = if filter.by_waiting {
-            "c.waiting"
-        } else {
-            "c.number"
-        };
-        let limit = limit.min(1_000_000);
-        let rows = self
-            .query_with(wanted, |rows| {
-                format!(
-                    "SELECT {CLAIM} FROM {rows} AS r JOIN claim c ON c.fund = r.fund AND c.number > r.after{conditions} \
-                     ORDER BY {order} LIMIT {limit}"
-                )
-            })
-            .await?;
-        rows.iter().map(to_claim).collect()
+        self.add(
+            "DELETE FROM claim_key WHERE (programme, kind, hash, fund, claim) IN \
+             (SELECT programme, kind, hash, fund, claim FROM "
+                .to_owned(),
+            block,
+            " AS r)",
+            Changes::Any,
+        );
     }
 
     /// Adds or replaces objections.
-    pub async fn store_objections(&self, objections: &[&Objection]) -> Result<(), Error> {
+    pub fn store_objections(&mut self, objections: &[&Objection]) {
         let mut block = Block::new([
             "fund",
             "claim#",
@@ -397,47 +356,66 @@ impl Tx {
                 text(&objection.resolution),
             ]);
         }
-        self.execute_with(block, |rows| {
-            format!(
-                "INSERT INTO claim_objection (fund, claim, number, state, sealed, sealing_key, raised_by, raised_at, \
-                 resolved_by, resolved_at, resolution) \
-                 SELECT fund, claim, number, state, sealed, sealing_key, raised_by, raised_at, resolved_by, resolved_at, \
-                 resolution FROM {rows} AS r WHERE true \
-                 ON CONFLICT (fund, claim, number) DO UPDATE SET state = excluded.state, \
-                 sealed = excluded.sealed, sealing_key = excluded.sealing_key, \
-                 resolved_by = excluded.resolved_by, resolved_at = excluded.resolved_at, \
-                 resolution = excluded.resolution"
-            )
-        })
-        .await
-        .map(drop)
+        self.upsert(
+            "claim_objection",
+            block,
+            " AS r WHERE true ON CONFLICT (fund, claim, number) DO UPDATE SET state = excluded.state, \
+             sealed = excluded.sealed, sealing_key = excluded.sealing_key, resolved_by = excluded.resolved_by, \
+             resolved_at = excluded.resolved_at, resolution = excluded.resolution",
+        );
     }
+}
 
-    /// The objections to claims.
-    pub async fn objections(&self, ids: &[&ClaimId]) -> Result<Vec<Objection>, Error> {
-        let rows = self
-            .query_with(id_rows(ids), |rows| {
-                format!(
-                    "SELECT o.fund, o.claim, o.number, o.state, o.sealed, o.sealing_key, o.raised_by, o.raised_at, \
-                     o.resolved_by, o.resolved_at, o.resolution FROM {rows} AS r \
-                     JOIN claim_objection o ON o.fund = r.fund AND o.claim = r.number ORDER BY o.fund, o.claim, o.number"
-                )
-            })
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Objection {
-                    claim: to_id(row, "claim")?,
-                    number: count("claim_objection.number", get(row, "number")?)?,
-                    state: get(row, "state")?,
-                    sealed: sealed(row)?,
-                    raised: signature(&get::<String>(row, "raised_by")?, get(row, "raised_at")?)?,
-                    resolved: to_signed(row, "resolved_by", "resolved_at")?,
-                    resolution: get(row, "resolution")?,
-                })
-            })
-            .collect()
+pub(super) fn claims_query(ids: &[&ClaimId]) -> Query {
+    Query {
+        before: format!("SELECT {CLAIM} FROM "),
+        block: id_rows(ids),
+        after: " AS r JOIN claim c ON c.fund = r.fund AND c.number = r.number",
     }
+}
+
+/// Which of these unique keys are taken, by which claim, and in which region.
+pub(super) fn taken_query(keys: &[(&ProgrammeCode, &str, &str)]) -> Query {
+    let mut block = Block::new(["programme", "kind", "hash"]);
+    for &(programme, kind, hash) in keys {
+        block.row([text(programme.as_str()), text(kind), text(hash)]);
+    }
+    Query {
+        before: "SELECT k.programme, k.kind, k.hash, k.fund, k.claim, c.region FROM ".to_owned(),
+        block,
+        after: " AS r JOIN claim_key k ON k.programme = r.programme AND k.kind = r.kind AND k.hash = r.hash \
+                JOIN claim c ON c.fund = k.fund AND c.number = k.claim",
+    }
+}
+
+/// Reads a row of [`taken_query`].
+pub(super) fn to_taken(row: &QueryResult) -> Result<Taken, Error> {
+    let key = (get(row, "programme")?, get(row, "kind")?, get(row, "hash")?);
+    Ok((key, (to_id(row, "claim")?, to_region(row)?)))
+}
+
+/// How many claims wait for quota, by fund, region and programme.
+pub(super) fn waiting_query(places: &[(&FundId, &RegionCode, &ProgrammeCode)]) -> Query {
+    let mut block = Block::new(["fund", "region", "programme"]);
+    for &(fund, region, programme) in places {
+        block.row([
+            text(fund.as_str()),
+            text(region.as_str()),
+            text(programme.as_str()),
+        ]);
+    }
+    Query {
+        before: "SELECT c.fund, c.region, c.programme, COUNT(*) AS waiting FROM ".to_owned(),
+        block,
+        after: " AS r JOIN claim c ON c.fund = r.fund AND c.region = r.region AND c.programme = r.programme \
+                AND c.waiting > 0 GROUP BY c.fund, c.region, c.programme",
+    }
+}
+
+/// Reads a row of [`waiting_query`].
+pub(super) fn to_waiting(row: &QueryResult) -> Result<Waiting, Error> {
+    let place = (to_fund(row)?, to_region(row)?, to_programme(row)?);
+    Ok((place, get_number(row, "waiting")?))
 }
 
 /// How a query keeps to a scope, together with a region that is asked for: the one region, or a list of them
@@ -508,7 +486,7 @@ pub(super) fn to_id(row: &QueryResult, column: &str) -> Result<ClaimId, Error> {
     })
 }
 
-fn to_claim(row: &QueryResult) -> Result<Claim, Error> {
+pub(super) fn to_claim(row: &QueryResult) -> Result<Claim, Error> {
     let text = |column: &str| get::<String>(row, column);
     Ok(Claim {
         id: to_id(row, "number")?,

@@ -3,6 +3,8 @@
 use super::Tx;
 use super::block::{Block, Parameters, get, get_money, get_number, int, number, text};
 use super::convert::{signature, stored};
+use super::reads::Query;
+use super::writes::{Changes, Writes};
 use crate::app::records::{Change, FundHead};
 use crate::domain::access::Scope;
 use crate::domain::allocation::FundId;
@@ -28,20 +30,23 @@ impl Tx {
     ///
     /// Locked in the order of their names: two that lock the same funds do not wait for one another.
     pub async fn fund_heads(&self, funds: &[FundId]) -> Result<BTreeMap<FundId, FundHead>, Error> {
-        let mut wanted = Block::new(["fund"]);
-        for fund in funds {
-            wanted.row([text(fund.as_str())]);
-        }
-        let lock = self.for_update();
-        let rows = self
-            .query_with(wanted, |rows| {
-                format!(
-                    "SELECT {FUND} FROM ledger_fund \
-                     WHERE fund IN (SELECT r.fund FROM {rows} AS r) ORDER BY fund{lock}"
-                )
-            })
-            .await?;
+        let [rows] = self.query_each([self.heads_query(funds)]).await?;
         rows.iter().map(to_fund).collect()
+    }
+
+    pub(super) fn heads_query(&self, funds: &[FundId]) -> Query {
+        let mut block = Block::new(["fund"]);
+        for fund in funds {
+            block.row([text(fund.as_str())]);
+        }
+        Query {
+            before: format!("SELECT {FUND} FROM ledger_fund WHERE fund IN (SELECT r.fund FROM "),
+            block,
+            after: match self.for_update() {
+                "" => " AS r) ORDER BY fund",
+                _ => " AS r) ORDER BY fund FOR UPDATE",
+            },
+        }
     }
 
     /// The highest ordinal of a fund; 0 where there is none.
@@ -57,20 +62,9 @@ impl Tx {
     ///
     /// [`Error::Conflict`] where another transaction added it, or another with its ordinal.
     pub async fn insert_fund(&self, fund: &FundId, head: &FundHead) -> Result<(), Error> {
-        self.insert_block("ledger_fund", fund_rows(&[(fund, head)])).await
-    }
-
-    /// Moves the ends of journals on; their rows were locked by [`Tx::fund_heads`].
-    pub async fn update_fund_heads(&self, heads: &[(&FundId, &FundHead)]) -> Result<(), Error> {
-        self.execute_with(fund_rows(heads), |rows| {
-            format!(
-                "UPDATE ledger_fund AS f SET entries = r.entries, digest = r.digest, at = r.at, \
-                 changes = r.changes, claims = r.claims, batches = r.batches, audit_records = r.audit_records, \
-                 audit_digest = r.audit_digest FROM {rows} AS r WHERE f.fund = r.fund"
-            )
-        })
-        .await
-        .map(drop)
+        let mut writes = Writes::default();
+        writes.insert_fund(fund, head);
+        self.write(writes).await
     }
 
     /// The balances of these accounts; an account without a row is left out.
@@ -78,32 +72,61 @@ impl Tx {
         &self,
         accounts: &[(&FundId, &Account)],
     ) -> Result<Vec<(FundId, Account, Money)>, Error> {
-        let mut wanted = Block::new(["fund", "account"]);
-        for &(fund, account) in accounts {
-            wanted.row([text(fund.as_str()), text(account.to_string())]);
-        }
-        let rows = self
-            .query_with(wanted, |rows| {
-                format!(
-                    "SELECT a.fund, a.account, a.balance_fen FROM ledger_account a \
-                     JOIN {rows} AS r ON a.fund = r.fund AND a.account = r.account"
-                )
-            })
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let fund: String = get(row, "fund")?;
-                Ok((
-                    stored(FundId::parse("ledger_account.fund", &fund))?,
-                    Account::from_stored(&get::<String>(row, "account")?)?,
-                    get_money(row, "balance_fen")?,
-                ))
-            })
-            .collect()
+        let [rows] = self.query_each([balances_query(accounts)]).await?;
+        rows.iter().map(to_balance).collect()
+    }
+
+    /// At most `limit` changes of a fund in the regions of `scope` after number `after`, in order; only of
+    /// `resource` where one is given.
+    pub async fn changes(
+        &self,
+        fund: &FundId,
+        scope: &Scope,
+        resource: Option<&str>,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<Change>, Error> {
+        let mut parameters = Parameters::default();
+        let fund = parameters.add(text(fund.as_str()));
+        let after = parameters.add(number(after));
+        let of_resource = match resource {
+            Some(resource) => format!("AND resource = {}", parameters.add(text(resource))),
+            None => String::new(),
+        };
+        let within = parameters.within("region", scope);
+        let limit = limit.min(1_000_000);
+        let statement = format!(
+            "SELECT number, at, made_by, kind, region, resource, state, amount_fen, note FROM ledger_change \
+             WHERE fund = {fund} AND number > {after} {of_resource}{within} ORDER BY number LIMIT {limit}"
+        );
+        let rows = self.query_by(&statement, parameters).await?;
+        rows.iter().map(to_change).collect()
+    }
+}
+
+impl Writes {
+    /// Adds a fund.
+    ///
+    /// Written, it is an [`Error::Conflict`] where another transaction added it, or another with its ordinal.
+    pub fn insert_fund(&mut self, fund: &FundId, head: &FundHead) {
+        self.insert("ledger_fund", fund_rows(&[(fund, head)]));
+    }
+
+    /// Moves the ends of journals on; their rows were locked by [`Tx::fund_heads`].
+    pub fn update_fund_heads(&mut self, heads: &[(&FundId, &FundHead)]) {
+        self.add(
+            "UPDATE ledger_fund AS f SET entries = r.entries, digest = r.digest, at = r.at, changes = r.changes, \
+             claims = r.claims, batches = r.batches, audit_records = r.audit_records, \
+             audit_digest = r.audit_digest FROM "
+                .to_owned(),
+            fund_rows(heads),
+            " AS r WHERE f.fund = r.fund",
+            Changes::Each,
+        );
     }
 
     /// Adds entries to a fund's journal.
-    pub async fn insert_entries(&self, entries: &[(&FundId, &Entry)]) -> Result<(), Error> {
+    pub fn insert_entries(&mut self, entries: &[(&FundId, &Entry)]) {
         let mut block = Block::new([
             "fund",
             "number#",
@@ -139,11 +162,11 @@ impl Tx {
                 text(entry.digest.as_str()),
             ]);
         }
-        self.insert_block("ledger_entry", block).await
+        self.insert("ledger_entry", block);
     }
 
     /// Stores the balances of accounts, each with the number of the entry that last moved it.
-    pub async fn store_balances(&self, balances: &[(&FundId, &Account, Money, u64)]) -> Result<(), Error> {
+    pub fn store_balances(&mut self, balances: &[(&FundId, &Account, Money, u64)]) {
         let mut block = Block::new([
             "fund",
             "account",
@@ -171,19 +194,16 @@ impl Tx {
                 number(entry),
             ]);
         }
-        self.execute_with(block, |rows| {
-            format!(
-                "INSERT INTO ledger_account (fund, account, payer, region, programme, bucket, balance_fen, entry) \
-                 SELECT fund, account, payer, region, programme, bucket, balance_fen, entry FROM {rows} AS r WHERE true \
-                 ON CONFLICT (fund, account) DO UPDATE SET balance_fen = excluded.balance_fen, entry = excluded.entry"
-            )
-        })
-        .await
-        .map(drop)
+        self.upsert(
+            "ledger_account",
+            block,
+            " AS r WHERE true ON CONFLICT (fund, account) DO UPDATE SET balance_fen = excluded.balance_fen, \
+             entry = excluded.entry",
+        );
     }
 
     /// Adds changes to a fund's history.
-    pub async fn insert_changes(&self, changes: &[(&FundId, &Change)]) -> Result<(), Error> {
+    pub fn insert_changes(&mut self, changes: &[(&FundId, &Change)]) {
         let mut block = Block::new([
             "fund",
             "number#",
@@ -210,35 +230,29 @@ impl Tx {
                 text(&change.note),
             ]);
         }
-        self.insert_block("ledger_change", block).await
+        self.insert("ledger_change", block);
     }
+}
 
-    /// At most `limit` changes of a fund in the regions of `scope` after number `after`, in order; only of
-    /// `resource` where one is given.
-    pub async fn changes(
-        &self,
-        fund: &FundId,
-        scope: &Scope,
-        resource: Option<&str>,
-        after: u64,
-        limit: u64,
-    ) -> Result<Vec<Change>, Error> {
-        let mut parameters = Parameters::default();
-        let fund = parameters.add(text(fund.as_str()));
-        let after = parameters.add(number(after));
-        let of_resource = match resource {
-            Some(resource) => format!("AND resource = {}", parameters.add(text(resource))),
-            None => String::new(),
-        };
-        let within = parameters.within("region", scope);
-        let limit = limit.min(1_000_000);
-        let statement = format!(
-            "SELECT number, at, made_by, kind, region, resource, state, amount_fen, note FROM ledger_change \
-             WHERE fund = {fund} AND number > {after} {of_resource}{within} ORDER BY number LIMIT {limit}"
-        );
-        let rows = self.query_by(&statement, parameters).await?;
-        rows.iter().map(to_change).collect()
+pub(super) fn balances_query(accounts: &[(&FundId, &Account)]) -> Query {
+    let mut block = Block::new(["fund", "account"]);
+    for &(fund, account) in accounts {
+        block.row([text(fund.as_str()), text(account.to_string())]);
     }
+    Query {
+        before: "SELECT a.fund, a.account, a.balance_fen FROM ledger_account a JOIN ".to_owned(),
+        block,
+        after: " AS r ON a.fund = r.fund AND a.account = r.account",
+    }
+}
+
+pub(super) fn to_balance(row: &QueryResult) -> Result<(FundId, Account, Money), Error> {
+    let fund: String = get(row, "fund")?;
+    Ok((
+        stored(FundId::parse("ledger_account.fund", &fund))?,
+        Account::from_stored(&get::<String>(row, "account")?)?,
+        get_money(row, "balance_fen")?,
+    ))
 }
 
 /// The region in a column that may be empty.

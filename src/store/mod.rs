@@ -21,6 +21,7 @@ mod observations;
 mod options;
 mod payments;
 mod policies;
+mod reads;
 pub mod reconciliation;
 mod requests;
 mod retry;
@@ -29,13 +30,16 @@ mod simulations;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod writes;
 
 pub use audit::StoredRecord;
 pub use journal::StoredEntry;
 pub use observations::ObservationFilter;
 pub use options::StoreOptions;
 pub use policies::RuleDocument;
+pub use reads::{First, Found, Taken, Waiting};
 pub use retry::retrying;
+pub use writes::Writes;
 
 use crate::app::audit::Trail;
 use crate::domain::error::Error;

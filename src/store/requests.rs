@@ -4,10 +4,12 @@ use super::Tx;
 use super::block::{Block, get, int, text};
 use super::entity::request::{self, Column};
 use super::error::failed;
+use super::reads::Query;
+use super::writes::Writes;
 use crate::app::records::StoredRequest;
 use crate::domain::digest::Digest;
 use crate::domain::error::Error;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryResult};
 
 impl Tx {
     /// The answer that a principal got to a request.
@@ -24,57 +26,6 @@ impl Tx {
             response: row.response,
             at: row.answered_at,
         }))
-    }
-
-    /// The answers that were given to these requests, each named by principal and id.
-    pub async fn requests(&self, keys: &[(&str, &str)]) -> Result<Vec<StoredRequest>, Error> {
-        let mut wanted = Block::new(["principal", "request_id"]);
-        for (principal, request_id) in keys {
-            wanted.row([text(*principal), text(*request_id)]);
-        }
-        let rows = self
-            .query_with(wanted, |rows| {
-                format!(
-                    "SELECT q.principal, q.request_id, q.method, q.body, q.response, q.answered_at FROM {rows} AS r \
-                     JOIN request q ON q.principal = r.principal AND q.request_id = r.request_id"
-                )
-            })
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(StoredRequest {
-                    principal: get(row, "principal")?,
-                    request_id: get(row, "request_id")?,
-                    method: get(row, "method")?,
-                    body: Digest::from_stored(get(row, "body")?),
-                    response: get(row, "response")?,
-                    at: get(row, "answered_at")?,
-                })
-            })
-            .collect()
-    }
-
-    /// As [`Tx::insert_request`], many at once.
-    pub async fn insert_requests(&self, requests: &[StoredRequest]) -> Result<(), Error> {
-        let mut block = Block::new([
-            "principal",
-            "request_id",
-            "method",
-            "body",
-            "response",
-            "answered_at#",
-        ]);
-        for request in requests {
-            block.row([
-                text(&request.principal),
-                text(&request.request_id),
-                text(&request.method),
-                text(request.body.as_str()),
-                text(&request.response),
-                int(request.at),
-            ]);
-        }
-        self.insert_block("request", block).await
     }
 
     /// Keeps the answer to a request, in the transaction that does what was asked for.
@@ -106,5 +57,56 @@ impl Tx {
             .await
             .map_err(failed)?;
         Ok(deleted.rows_affected)
+    }
+}
+
+/// The answers that were given to these requests, each named by principal and id.
+pub(super) fn requests_query(keys: &[(&str, &str)]) -> Query {
+    let mut block = Block::new(["principal", "request_id"]);
+    for (principal, request_id) in keys {
+        block.row([text(*principal), text(*request_id)]);
+    }
+    Query {
+        before: "SELECT q.principal, q.request_id, q.method, q.body, q.response, q.answered_at FROM "
+            .to_owned(),
+        block,
+        after: " AS r JOIN request q ON q.principal = r.principal AND q.request_id = r.request_id",
+    }
+}
+
+/// Reads a row of [`requests_query`].
+pub(super) fn to_request(row: &QueryResult) -> Result<StoredRequest, Error> {
+    Ok(StoredRequest {
+        principal: get(row, "principal")?,
+        request_id: get(row, "request_id")?,
+        method: get(row, "method")?,
+        body: Digest::from_stored(get(row, "body")?),
+        response: get(row, "response")?,
+        at: get(row, "answered_at")?,
+    })
+}
+
+impl Writes {
+    /// Keeps the answers to requests, as [`Tx::insert_request`] does.
+    pub fn insert_requests(&mut self, requests: &[StoredRequest]) {
+        let mut block = Block::new([
+            "principal",
+            "request_id",
+            "method",
+            "body",
+            "response",
+            "answered_at#",
+        ]);
+        for request in requests {
+            block.row([
+                text(&request.principal),
+                text(&request.request_id),
+                text(&request.method),
+                text(request.body.as_str()),
+                text(&request.response),
+                int(request.at),
+            ]);
+        }
+        self.insert("request", block);
     }
 }

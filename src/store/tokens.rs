@@ -20,7 +20,7 @@ impl Store {
         }
         let backend = self.db.get_database_backend();
         let mut found = Vec::new();
-        for (rows, values) in wanted.sources(backend) {
+        for (_, rows, values) in wanted.sources(backend) {
             let sql = format!("SELECT {TOKEN} FROM {rows} AS r JOIN access_token t ON t.hash = r.hash");
             let statement = Statement::from_sql_and_values(backend, sql, values);
             for row in self.db.query_all_raw(statement).await.map_err(failed)? {

@@ -79,7 +79,7 @@ async fn seal(store: &Store, records: &[Record]) -> Result<(), Error> {
             .map(|record| head.chain(&chain, record))
             .collect();
         if head.records > before {
-            tx.insert_audit_records(&[(&chain, &chained)]).await?;
+            tx.insert_audit_records(&[(&chain, chained.as_slice())]).await?;
             tx.delete_pending_records(&ids).await?;
             tx.update_general_audit_head(&head).await?;
             tx.commit().await?;

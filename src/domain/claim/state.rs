@@ -55,6 +55,14 @@ pub enum Action {
 }
 
 impl State {
+    /// Whether a claim in this state may be in a payment batch.
+    pub const fn may_be_in_batch(self) -> bool {
+        matches!(
+            self,
+            Self::Reserved | Self::InPayment | Self::Paid | Self::Failed | Self::Returned
+        )
+    }
+
     /// All states.
     pub const ALL: [Self; 10] = [
         Self::Submitted,

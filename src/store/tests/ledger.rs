@@ -5,12 +5,13 @@ use crate::app::App;
 use crate::app::ledger::Moment;
 use crate::app::records::{AccountFilter, Change, EntryFilter, FundHead};
 use crate::domain::access::Scope;
+use crate::domain::allocation::FundId;
 use crate::domain::error::Error;
 use crate::domain::ledger::tests::{attempts, example, fund, post_all, programme, region, signed};
 use crate::domain::ledger::{Account, Books, Bucket, Entry, Event, Head, status, total};
 use crate::domain::money::Money;
 use crate::domain::payer::Payer;
-use crate::store::Store;
+use crate::store::{Store, Writes};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ on_both!(
     keeps_numbers_of_funds_apart,
     hands_on_changes_in_order,
     says_that_something_was_committed,
+    counts_what_is_written_together,
 );
 
 fn head(ordinal: u64, journal: Head) -> FundHead {
@@ -399,4 +401,29 @@ async fn says_that_something_was_committed(database: Fresh) {
     commits.mark_unchanged();
     store.begin_write().await.unwrap().commit().await.unwrap();
     assert!(commits.has_changed().unwrap());
+}
+
+/// SQLite carries out several statements as one.
+async fn counts_what_is_written_together(database: Fresh) {
+    let store = database.store().await;
+    let [fund, other] = [fund(), FundId::parse("fund", "other").unwrap()];
+    let [first, second] = [1, 2].map(|ordinal| head(ordinal, Head::genesis(&fund)));
+    let tx = store.begin_posting().await.unwrap();
+    let mut writes = Writes::default();
+    writes.insert_fund(&fund, &first);
+    writes.insert_fund(&other, &second);
+    writes.update_fund_heads(&[(&fund, &first), (&other, &second)]);
+    tx.write(writes).await.unwrap();
+    tx.write(Writes::default()).await.unwrap();
+    tx.commit().await.unwrap();
+    let missing = FundId::parse("fund", "missing").unwrap();
+    let tx = store.begin_posting().await.unwrap();
+    let mut writes = Writes::default();
+    writes.update_fund_heads(&[(&fund, &first), (&missing, &second)]);
+    writes.insert_fund(&missing, &head(3, Head::genesis(&missing)));
+    let refused = tx.write(writes).await;
+    assert!(matches!(refused, Err(Error::Conflict { .. })), "{refused:?}");
+    drop(tx);
+    let tx = store.begin_read().await.unwrap();
+    assert_eq!(tx.funds("", 10).await.unwrap().len(), 2);
 }

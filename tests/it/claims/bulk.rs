@@ -11,6 +11,7 @@ stories!(
     rows_are_refused_by_themselves,
     a_message_sent_again_gets_the_same_answer,
     three_thousand_in_a_stream,
+    what_comes_later_in_a_message_sees_what_came_before,
     a_message_has_limits,
     a_stream_that_stays_open_does_not_keep_the_server,
 );
@@ -183,6 +184,58 @@ async fn three_thousand_in_a_stream(world: World) {
     };
     assert_eq!((count("reserved"), count("approved")), (94, 26));
     clerk.verifies("f").await;
+    server.stop().await;
+}
+
+/// The beginning of a long message is written while its end is decided on.
+async fn what_comes_later_in_a_message_sees_what_came_before(world: World) {
+    let (server, mut clerk, mut chief) = ready(&world, "1000000", "1000000").await;
+    let mut rows: Vec<pb::ClaimInput> = (0..700).map(claim).collect();
+    rows.push(claim(3));
+    let answers = clerk.submit_all(vec![message(rows)]).await.unwrap();
+    let (last, before) = answers[0].outcomes.split_last().unwrap();
+    assert!(before.iter().all(|outcome| outcome.reason.is_empty()));
+    assert_eq!(last.reason, "ALREADY_SUBSIDISED");
+    let change = |n: usize, action: &str| pb::ClaimChange {
+        name: format!("funds/f/claims/{n}"),
+        action: action.to_owned(),
+        reason: "批量".to_owned(),
+        ..Default::default()
+    };
+    // 1,000,000 of the county holds 94 claims: what is cancelled makes room for as many again.
+    let mut changes: Vec<pb::ClaimChange> = (1..=94).map(|n| change(n, "approve")).collect();
+    changes.extend((200..=500).map(|n| change(n, "reject")));
+    changes.extend((1..=94).map(|n| change(n, "cancel")));
+    changes.extend((95..=188).map(|n| change(n, "approve")));
+    changes.push(change(189, "approve"));
+    changes.push(change(1, "approve"));
+    let request = pb::ChangeClaimsRequest {
+        changes,
+        request_id: id(),
+        validate_only: false,
+    };
+    let answers = chief.change_all(vec![request.clone(), request]).await.unwrap();
+    assert_eq!(answers[0], answers[1]);
+    let refused: Vec<(usize, &str)> = (answers[0].outcomes.iter().enumerate())
+        .filter(|(_, outcome)| !outcome.reason.is_empty())
+        .map(|(at, outcome)| (at, outcome.reason.as_str()))
+        .collect();
+    assert_eq!(refused, [(583, "QUOTA_EXCEEDED"), (584, "CLAIM_STATE")]);
+    let reserved = pb::ListClaimsRequest {
+        state: "reserved".to_owned(),
+        page_size: 1_000,
+        ..Default::default()
+    };
+    assert_eq!(clerk.claims(reserved).await.len(), 94);
+    // What ended is free again; what holds is not.
+    let rows = [1, 250, 100, 600].map(|n| claim(n - 1)).to_vec();
+    let answers = clerk.submit_all(vec![message(rows)]).await.unwrap();
+    assert_eq!(
+        reasons(&answers[0]),
+        ["", "", "ALREADY_SUBSIDISED", "ALREADY_SUBSIDISED"]
+    );
+    clerk.verifies("f").await;
+    chief.log_verifies(&[]).await;
     server.stop().await;
 }
 

@@ -7,6 +7,8 @@ use crate::app::clock;
 use crate::app::desk::command::{
     Command, Outcome, PROGRAMME_BUCKETS, Receipt, Refusal, Submission, no_claim, objection_name,
 };
+use crate::app::desk::writing::Writing;
+use crate::app::desk::{BREATH, STAGE};
 use crate::app::records::{ClaimMaterial, Objection, OnceKey};
 use crate::domain::access::Scope;
 use crate::domain::allocation::{FundId, Signature};
@@ -19,27 +21,38 @@ use crate::domain::subsidy::ProgrammeCode;
 use std::collections::BTreeSet;
 
 impl Sheet<'_> {
-    /// Carries out the rows of a bulk call. A defect is nobody's refusal: the call fails as a whole.
-    pub(in crate::app::desk) fn rows(
+    /// Carries out the rows of a bulk call, and has them written by and by where there is `writing`. A defect is
+    /// nobody's refusal: the call fails as a whole.
+    pub(in crate::app::desk) async fn rows(
         &mut self,
         commands: &[Result<Command, Refusal>],
         scope: &Scope,
         signed: &Signature,
+        mut writing: Option<&mut Writing<'_>>,
     ) -> Result<Vec<Outcome>, Error> {
-        commands
-            .iter()
-            .map(|command| {
-                let command = match command {
-                    Ok(command) => command,
-                    Err(refusal) => return Ok(Err(refusal.clone())),
-                };
-                match self.carry_out(command, scope, signed) {
-                    Ok(claim) => Ok(Ok(Receipt::of(claim))),
-                    Err(defect @ Error::Internal { .. }) => Err(defect),
-                    Err(refused) => Ok(Err(Refusal::from(&refused))),
+        let mut outcomes = Vec::with_capacity(commands.len());
+        for (number, command) in (1..).zip(commands) {
+            let outcome = match command {
+                Ok(command) => match self.carry_out(command, scope, signed) {
+                    Ok(claim) => Ok(Receipt::of(claim)),
+                    Err(defect @ Error::Internal { .. }) => return Err(defect),
+                    Err(refused) => Err(Refusal::from(&refused)),
+                },
+                Err(refusal) => Err(refusal.clone()),
+            };
+            outcomes.push(outcome);
+            if number % BREATH > 0 {
+                continue;
+            }
+            tokio::task::yield_now().await;
+            if let Some(writing) = &mut writing {
+                writing.go_on().await?;
+                if number % STAGE == 0 {
+                    self.write(writing).await?;
                 }
-            })
-            .collect()
+            }
+        }
+        Ok(outcomes)
     }
 
     /// Carries out one command for a caller who reaches `scope`; refused, it changes nothing.

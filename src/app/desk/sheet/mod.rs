@@ -5,8 +5,9 @@ mod decide;
 
 use super::Job;
 use super::command::Command;
+use super::writing::Writing;
 use crate::app::books::{OpenBooks, OpenFund, Told};
-use crate::app::records::{ClaimMaterial, Objection, OnceKey};
+use crate::app::records::{ClaimMaterial, Objection, OnceKey, StoredRequest};
 use crate::app::vault::{Sealed, Vault};
 use crate::domain::allocation::FundId;
 use crate::domain::claim::{Claim, ClaimId};
@@ -16,8 +17,8 @@ use crate::domain::error::Error;
 use crate::domain::ledger::Account;
 use crate::domain::region::RegionCode;
 use crate::domain::subsidy::ProgrammeCode;
-use crate::store::Tx;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::store::{First, Tx, Writes};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 type KeyName = (String, String, String);
 type Place = (FundId, RegionCode, ProgrammeCode);
@@ -25,7 +26,7 @@ type Place = (FundId, RegionCode, ProgrammeCode);
 /// A claim on the sheet.
 struct Held {
     claim: Claim,
-    /// The version in the store; none for a new one.
+    /// The version that is stored, or is going to be; none for a new one.
     stored: Option<u32>,
     /// What a new claim was assessed from; for another, where its keys may be freed.
     material: Option<ClaimMaterial>,
@@ -56,8 +57,13 @@ pub(super) struct Touched {
 }
 
 impl<'a> Sheet<'a> {
-    /// Locks the journals and reads what the commands name.
-    pub(super) async fn open(tx: &Tx, vault: &'a Vault, jobs: &[Job]) -> Result<Self, Error> {
+    /// Locks the journals and reads what the commands name; and the answers to those of the jobs that were answered
+    /// before.
+    pub(super) async fn open(
+        tx: &Tx,
+        vault: &'a Vault,
+        jobs: &[Job],
+    ) -> Result<(Self, Vec<StoredRequest>), Error> {
         let commands = || jobs.iter().flat_map(|job| job.work.commands());
         // Payments say which claims they are of; neither that nor their fund ever changes, so they may be
         // looked at before the lock.
@@ -67,56 +73,53 @@ impl<'a> Sheet<'a> {
         for payment in tx.payments_by_reference(&references).await? {
             payments.insert(payment.reference.clone(), payment);
         }
-        let mut ids: BTreeSet<ClaimId> = commands().filter_map(Command::claim).cloned().collect();
-        ids.extend(payments.values().map(|payment| payment.claim.clone()));
-        let mut funds: BTreeSet<FundId> = ids.iter().map(|id| id.fund.clone()).collect();
-        funds.extend(commands().filter_map(|command| match command {
-            Command::Submit(submission) => Some(submission.fund.clone()),
-            _ => None,
-        }));
-        let mut books = OpenBooks::open(tx, &funds).await?;
+        let mut ids: BTreeSet<&ClaimId> = commands().filter_map(Command::claim).collect();
+        ids.extend(payments.values().map(|payment| &payment.claim));
+        let ids: Vec<&ClaimId> = ids.into_iter().collect();
+        let mut funds: BTreeSet<&FundId> = ids.iter().map(|id| &id.fund).collect();
+        let mut keys: BTreeSet<(&ProgrammeCode, &str, &str)> = BTreeSet::new();
+        for command in commands() {
+            if let Command::Submit(submission) = command {
+                funds.insert(&submission.fund);
+                for key in submission.keys.iter().flatten() {
+                    keys.insert((&submission.programme, &key.kind, &key.hash));
+                }
+            }
+        }
+        let found = tx
+            .first(First {
+                requests: &(jobs.iter())
+                    .filter(|job| !job.mutation.request_id.is_empty())
+                    .map(|job| (job.mutation.caller.as_str(), job.mutation.request_id.as_str()))
+                    .collect::<Vec<_>>(),
+                funds: &funds.into_iter().cloned().collect::<Vec<_>>(),
+                claims: &ids,
+                keys: &keys.into_iter().collect::<Vec<_>>(),
+            })
+            .await?;
+        let claims = found.claims;
+        let mut books = OpenBooks::of(found.heads);
         if !references.is_empty() {
             // Again, now that nobody else concludes them.
             for payment in tx.payments_by_reference(&references).await? {
                 payments.insert(payment.reference.clone(), payment);
             }
         }
-        let claims = tx.claims(&ids.iter().collect::<Vec<_>>()).await?;
-        let mut places: BTreeSet<Place> = BTreeSet::new();
-        let mut accounts: BTreeSet<(FundId, Account)> = BTreeSet::new();
-        for claim in &claims {
-            accounts.extend(claim.accounts().map(|account| (claim.id.fund.clone(), account)));
-        }
+        let accounts = books.unknown(accounts(commands(), &claims));
         let approved: BTreeSet<&ClaimId> = commands()
             .filter(|command| matches!(command, Command::Approve { .. }))
             .filter_map(Command::claim)
             .collect();
-        for claim in claims.iter().filter(|claim| approved.contains(&claim.id)) {
-            places.insert((
-                claim.id.fund.clone(),
-                claim.region.clone(),
-                claim.programme.clone(),
-            ));
-        }
-        let mut keys: BTreeSet<(&ProgrammeCode, &str, &str)> = BTreeSet::new();
-        for command in commands() {
-            let Command::Submit(submission) = command else {
-                continue;
-            };
-            accounts.extend(
-                submission
-                    .accounts()
-                    .map(|account| (submission.fund.clone(), account)),
-            );
-            for key in submission.keys.iter().flatten() {
-                keys.insert((&submission.programme, &key.kind, &key.hash));
-            }
-        }
-        let taken = tx.taken_keys(&keys.into_iter().collect::<Vec<_>>()).await?;
-        let places: Vec<(&FundId, &RegionCode, &ProgrammeCode)> = (places.iter())
-            .map(|(fund, region, programme)| (fund, region, programme))
+        let places: BTreeSet<(&FundId, &RegionCode, &ProgrammeCode)> = (claims.iter())
+            .filter(|claim| approved.contains(&claim.id))
+            .map(|claim| (&claim.id.fund, &claim.region, &claim.programme))
             .collect();
-        let waiting = tx.waiting_claims(&places).await?;
+        let (waiting, balances) = {
+            let places: Vec<_> = places.into_iter().collect();
+            let named: Vec<_> = accounts.iter().map(|(fund, account)| (fund, account)).collect();
+            tx.waiting_and_balances(&places, &named).await?
+        };
+        books.fill_in(balances, accounts)?;
         let objected: BTreeSet<&ClaimId> = commands()
             .filter(|command| matches!(command, Command::Resolve { .. }))
             .filter_map(Command::claim)
@@ -131,8 +134,7 @@ impl<'a> Sheet<'a> {
             .await?
             .into_iter()
             .collect();
-        books.load(tx, accounts).await?;
-        Ok(Self {
+        let sheet = Self {
             vault,
             books,
             claims: claims
@@ -153,13 +155,14 @@ impl<'a> Sheet<'a> {
                 .map(|objection| ((objection.claim.clone(), objection.number), objection))
                 .collect(),
             touched_objections: BTreeSet::new(),
-            taken: taken.into_iter().collect(),
+            taken: found.taken.into_iter().collect(),
             new_keys: Vec::new(),
             freed_keys: Vec::new(),
             waiting: waiting.into_iter().collect(),
             resealed: Vec::new(),
             touched: Vec::new(),
-        })
+        };
+        Ok((sheet, found.requests))
     }
 
     /// Whether the books of a fund are open.
@@ -177,48 +180,60 @@ impl<'a> Sheet<'a> {
         self.payments.get(reference).map(|payment| &payment.claim.fund)
     }
 
-    /// Writes what was decided.
-    pub(super) async fn write(mut self, tx: &Tx) -> Result<(), Error> {
+    /// Whether payments were concluded, which [`Sheet::close`] has to write.
+    pub(super) fn has_concluded(&self) -> bool {
+        !self.concluded.is_empty()
+    }
+
+    /// Writes which payments were concluded, and closes the batches that are finished by that.
+    pub(super) async fn close(&mut self, tx: &Tx) -> Result<(), Error> {
         let concluded: Vec<&Payment> = (self.concluded.iter())
             .filter_map(|reference| self.payments.get(reference))
             .collect();
         tx.conclude_payments(&concluded).await?;
-        crate::app::disbursement::close_finished(tx, &mut self.books, &concluded).await?;
-        let books = std::mem::take(&mut self.books);
-        // Begun together: while the database takes one table's rows, the next one's are made ready.
-        let (claims, books) = tokio::join!(self.write_claims(tx), books.write(tx));
-        match (claims, books) {
-            // What another transaction did first is why the other of the two failed.
-            (_, Err(conflict @ Error::Conflict { .. })) => Err(conflict),
-            (claims, books) => claims.and(books),
-        }
+        crate::app::disbursement::close_finished(tx, &mut self.books, &concluded).await
     }
 
-    /// Claims, their keys and objections.
-    async fn write_claims(&self, tx: &Tx) -> Result<(), Error> {
-        let (new, old): (Vec<&Held>, Vec<&Held>) =
-            self.claims.values().partition(|held| held.stored.is_none());
-        let materials: Vec<(&Claim, &ClaimMaterial)> = new
-            .iter()
+    /// Has what was decided written by the time that the next is decided.
+    pub(super) async fn write(&mut self, writing: &mut Writing<'_>) -> Result<(), Error> {
+        writing.push(self.claims()?).await?;
+        writing.push(self.books.writes()).await
+    }
+
+    /// What was posted, told and recorded since it was handed out before, with the balances and the ends of journals.
+    pub(super) fn last(&mut self, tx: &Tx) -> Writes {
+        self.books.last_writes(tx)
+    }
+
+    /// What became of claims, their keys and objections since it was handed out before.
+    pub(super) fn claims(&mut self) -> Result<Writes, Error> {
+        let mut writes = Writes::default();
+        let new: Vec<(&Claim, &ClaimMaterial)> = (self.claims.values())
+            .filter(|held| held.stored.is_none())
             .filter_map(|held| Some((&held.claim, held.material.as_ref()?)))
             .collect();
-        tx.insert_claims(&materials).await?;
-        let changed: Vec<(&Claim, u32)> = old
-            .iter()
+        writes.insert_claims(&new)?;
+        let changed: Vec<(&Claim, u32)> = (self.claims.values())
             .filter_map(|held| Some((&held.claim, held.stored?)))
             .filter(|(claim, stored)| claim.version != *stored)
             .collect();
-        tx.update_claims(&changed).await?;
+        writes.update_claims(&changed)?;
+        for held in self.claims.values_mut() {
+            held.stored = Some(held.claim.version);
+        }
         let resealed: Vec<(&ClaimId, &Sealed)> =
             self.resealed.iter().map(|(id, sealed)| (id, sealed)).collect();
-        tx.update_sealed(&resealed).await?;
+        writes.update_sealed(&resealed);
+        self.resealed.clear();
         // Freed first: what one command frees, a later one of the same transaction may take.
-        tx.delete_keys(&key_rows(&self.freed_keys)).await?;
-        tx.insert_keys(&key_rows(&self.new_keys)).await?;
+        writes.delete_keys(&key_rows(&std::mem::take(&mut self.freed_keys)));
+        writes.insert_keys(&key_rows(&std::mem::take(&mut self.new_keys)));
         let objections: Vec<&Objection> = (self.touched_objections.iter())
             .filter_map(|key| self.objections.get(key))
             .collect();
-        tx.store_objections(&objections).await
+        writes.store_objections(&objections);
+        self.touched_objections.clear();
+        Ok(writes)
     }
 }
 
@@ -228,6 +243,43 @@ pub(in crate::app) fn key_rows(
     keys.iter()
         .map(|(id, programme, key)| (id, programme, key))
         .collect()
+}
+
+/// The accounts that commands may move money between.
+fn accounts<'c>(
+    commands: impl Iterator<Item = &'c Command>,
+    claims: &'c [Claim],
+) -> BTreeSet<(FundId, Account)> {
+    let mut accounts = BTreeSet::new();
+    // Most are about the same few places, whose accounts are made once.
+    let mut seen = HashSet::new();
+    for command in commands {
+        let Command::Submit(submission) = command else {
+            continue;
+        };
+        for (payer, _) in &submission.parts {
+            let place = (
+                &submission.fund,
+                &submission.region,
+                &submission.programme,
+                *payer,
+            );
+            if seen.insert(place) {
+                let of_fund = |account| (submission.fund.clone(), account);
+                accounts.extend(submission.accounts().map(of_fund));
+            }
+        }
+    }
+    for claim in claims {
+        for part in &claim.parts {
+            let place = (&claim.id.fund, &claim.region, &claim.programme, part.payer);
+            if seen.insert(place) {
+                let of_fund = |account| (claim.id.fund.clone(), account);
+                accounts.extend(claim.accounts().map(of_fund));
+            }
+        }
+    }
+    accounts
 }
 
 /// What is told about a change of a claim.
