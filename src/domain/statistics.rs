@@ -59,14 +59,19 @@ pub fn half_width(text: &str) -> String {
     if text.is_ascii() {
         return text.to_owned();
     }
-    text.chars()
-        .map(|c| match c {
-            '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
-            '\u{3000}' => ' ',
-            '\u{2212}' => '-',
-            _ => c,
-        })
-        .collect()
+    let mut narrow = String::with_capacity(text.len());
+    narrow.extend(text.chars().map(half_width_char));
+    narrow
+}
+
+/// The same of one character.
+pub fn half_width_char(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
+        '\u{3000}' => ' ',
+        '\u{2212}' => '-',
+        _ => c,
+    }
 }
 
 macro_rules! code_type {

@@ -161,7 +161,7 @@ impl Store {
                 ..TransactionOptions::default()
             },
         };
-        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        let db = begin(&self.db, options).await?;
         Ok(Tx {
             db,
             mode: Mode::Read,
@@ -188,7 +188,7 @@ impl Store {
             },
         };
         let writer = self.writer_turn().await?;
-        let db = self.writing.begin_with_options(options).await.map_err(failed)?;
+        let db = begin(&self.writing, options).await?;
         Ok(Tx {
             db,
             mode: self.write_mode(writer),
@@ -208,7 +208,7 @@ impl Store {
             access_mode: Some(AccessMode::ReadWrite),
             sqlite_transaction_mode: None,
         };
-        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        let db = begin(&self.db, options).await?;
         // A posting looks up rows by their keys and nothing else. The planner takes the arrays that it is
         // given for long ones and would read whole tables instead, the more so the larger they are. The
         // settings end with the transaction.
@@ -231,7 +231,7 @@ impl Store {
             access_mode: Some(AccessMode::ReadWrite),
             sqlite_transaction_mode: None,
         };
-        let db = self.db.begin_with_options(options).await.map_err(failed)?;
+        let db = begin(&self.db, options).await?;
         Ok(Tx {
             db,
             mode: self.write_mode(None),
@@ -333,4 +333,16 @@ impl Tx {
             Mode::Read => Err(Error::internal("a write in a transaction that reads")),
         }
     }
+}
+
+/// Begins a transaction. On PostgreSQL in a task of its own: whoever goes away while it begins would leave a connection
+/// that is within a transaction and does not know it (sqlx 0.9 ends what was begun only once it knows that it was),
+/// for the next one to fail on.
+async fn begin(db: &DatabaseConnection, options: TransactionOptions) -> Result<DatabaseTransaction, Error> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return db.begin_with_options(options).await.map_err(failed);
+    }
+    let db = db.clone();
+    let begun = tokio::spawn(async move { db.begin_with_options(options).await });
+    begun.await.map_err(Error::internal)?.map_err(failed)
 }

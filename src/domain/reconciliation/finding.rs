@@ -67,6 +67,10 @@ pub fn find_reference(text: &str) -> Found<Reference> {
     if !may_hold_ours(text) {
         return Found::Nothing;
     }
+    // In a field that is there for it there is nothing else, and none of ours holds another.
+    if let Some(reference) = is_ours(text) {
+        return Found::One(reference);
+    }
     let plain = plain(text);
     let whole = whole_references(&plain);
     if whole.is_nothing() {
@@ -112,6 +116,9 @@ pub fn masked(text: &str) -> String {
 }
 
 fn masked_token(token: &str) -> String {
+    if !may_hold_ours(token) {
+        return without_long_runs(token);
+    }
     let pieces: Vec<&str> = token.split(' ').collect();
     let ours = |piece: &str| {
         let capitals = piece.to_ascii_uppercase();
@@ -167,7 +174,9 @@ fn may_hold_ours(text: &str) -> bool {
 }
 
 fn plain(text: &str) -> String {
-    half_width(text).to_ascii_uppercase()
+    let mut plain = half_width(text);
+    plain.make_ascii_uppercase();
+    plain
 }
 
 /// A reference that is ours: not every ISO 11649 reference is.

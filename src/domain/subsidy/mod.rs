@@ -122,10 +122,27 @@ pub fn parse_date(field: &str, text: &str) -> Result<Date, Violation> {
 
 /// Writes `YYYY-MM-DD`.
 pub fn format_date(date: Date) -> String {
-    format!(
-        "{:04}-{:02}-{:02}",
-        date.year(),
-        u8::from(date.month()),
-        date.day()
-    )
+    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+    // Written for every line of a statement.
+    match u16::try_from(year) {
+        Ok(year @ 0..=9_999) => {
+            let digit = |number: u16| char::from(b'0' + (number % 10) as u8);
+            let (month, day) = (u16::from(month), u16::from(day));
+            [
+                digit(year / 1_000),
+                digit(year / 100),
+                digit(year / 10),
+                digit(year),
+                '-',
+                digit(month / 10),
+                digit(month),
+                '-',
+                digit(day / 10),
+                digit(day),
+            ]
+            .into_iter()
+            .collect()
+        }
+        _ => format!("{year:04}-{month:02}-{day:02}"),
+    }
 }

@@ -3,7 +3,7 @@
 use super::cells::{AmountFormat, DateFormat};
 use super::document::{Amounts, Columns, Head, MappingDocument, Rows};
 use crate::domain::error::{Faults, Violation};
-use crate::domain::statistics::half_width;
+use crate::domain::statistics::half_width_char;
 use crate::tabular::stream::TextEncoding;
 
 /// Most headings that a column may have, and most words of a list.
@@ -321,22 +321,22 @@ impl Mapping {
 
 /// A heading or a word as it is compared: half width, without spaces, in small letters.
 pub(super) fn canonical(text: &str) -> String {
-    half_width(text)
-        .chars()
-        .filter(counts)
-        .collect::<String>()
-        .to_lowercase()
+    letters(text).collect()
 }
 
-fn counts(c: &char) -> bool {
-    !c.is_whitespace() && !c.is_control() && *c != '\u{feff}'
+fn letters(text: &str) -> impl Iterator<Item = char> {
+    text.chars()
+        .map(half_width_char)
+        .filter(|c| !c.is_whitespace() && !c.is_control() && *c != '\u{feff}')
+        .flat_map(char::to_lowercase)
 }
 
-/// Whether a text is one of some words, as they are compared. Most texts are longer than all of them, which small
-/// letters do not change.
+/// Whether a text is one of some words, as they are compared.
 pub(super) fn is_one_of(text: &str, words: &[String]) -> bool {
-    let most = words.iter().map(|word| word.chars().count()).max().unwrap_or(0);
-    text.chars().filter(counts).take(most + 1).count() <= most && words.contains(&canonical(text))
+    // Most texts begin like none of them.
+    let first = letters(text).next();
+    let mut alike = words.iter().filter(|word| word.chars().next() == first);
+    alike.any(|word| letters(text).eq(word.chars()))
 }
 
 fn all(words: &[String]) -> Vec<String> {

@@ -26,6 +26,7 @@ use cells::clean;
 use header::Header;
 use mapping::{Field, canonical, is_one_of};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use time::Date;
 
 pub use document::{Amounts, Columns, Head, MappingDocument, Rows as RowWords};
@@ -38,7 +39,7 @@ const RENMINBI: [&str; 7] = ["cny", "rmb", "人民币", "人民币元", "人民�
 
 /// Reads the one statement of a table.
 pub(super) struct Table {
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
     rows: Rows,
     row: Row,
     faults: Faults,
@@ -61,7 +62,7 @@ impl Table {
             _ => Rows::csv(source, &mapping).map_err(|violation| vec![violation])?,
         };
         Ok(Self {
-            mapping,
+            mapping: Arc::new(mapping),
             rows,
             row: Row::default(),
             faults: Faults::up_to(MAX_FAULTS),

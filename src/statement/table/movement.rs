@@ -10,6 +10,7 @@ use crate::domain::payment::AccountNumber;
 use crate::domain::reconciliation::{Direction, StatementLine};
 use crate::statement::Event;
 use crate::statement::finds::{Said, bank_reference, name};
+use std::sync::Arc;
 use time::Date;
 
 /// A movement, as a row tells it.
@@ -86,7 +87,8 @@ impl Table {
     fn way(&mut self, row: &Row, header: &Header) -> Option<Option<Movement>> {
         let line = row.line;
         let nothing = |amount: Option<Money>| amount.filter(|amount| *amount != Money::ZERO);
-        let (direction, written) = match self.mapping.style.clone() {
+        let mapping = Arc::clone(&self.mapping);
+        let (direction, written) = match &mapping.style {
             Style::Columns => {
                 let debit = self.money(row, header, Field::Debit);
                 let credit = self.money(row, header, Field::Credit);
@@ -111,7 +113,7 @@ impl Table {
                 let Some(amount) = nothing(self.money(row, header, Field::Amount)?) else {
                     return Some(None);
                 };
-                let out = amount.is_negative() == negative_goes_out;
+                let out = amount.is_negative() == *negative_goes_out;
                 let direction = if out { Direction::Debit } else { Direction::Credit };
                 let reversal = self.reverses(row, header)?;
                 return Some(Some(Movement {
@@ -130,7 +132,7 @@ impl Table {
                 } else if credit.contains(&word) {
                     Direction::Credit
                 } else {
-                    let words: Vec<&str> = debit.iter().chain(&credit).map(String::as_str).collect();
+                    let words: Vec<&str> = debit.iter().chain(credit).map(String::as_str).collect();
                     let words = words.join(", ");
                     self.faults.add(|| {
                         let found = if text.is_empty() { "" } else { "another text" };

@@ -5,11 +5,13 @@ use super::{Fresh, on_both};
 use crate::domain::error::Error;
 use crate::store::{Store, retrying};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 on_both!(
     rolls_back_when_dropped,
     reads_from_one_moment,
     refuses_to_write_while_reading,
+    a_caller_that_goes_away_while_it_begins_leaves_nothing_begun,
     appends_without_gaps_from_16_writers,
     appends_without_gaps_from_several_servers,
 );
@@ -47,6 +49,26 @@ async fn refuses_to_write_while_reading(database: Fresh) {
     let tx = store.begin_read().await.unwrap();
     let refused = tx.upsert_regions(&[region("411001", None)]).await;
     assert!(matches!(refused, Err(Error::Internal { .. })), "{refused:?}");
+}
+
+async fn a_caller_that_goes_away_while_it_begins_leaves_nothing_begun(database: Fresh) {
+    let store = database.store().await;
+    for micros in 0..300 {
+        let patience = Duration::from_micros(micros * 3);
+        drop(tokio::time::timeout(patience, store.begin_read()).await);
+        drop(tokio::time::timeout(patience, store.begin_posting()).await);
+    }
+    // Whatever connection comes next, it is within no transaction.
+    let mut held = Vec::new();
+    for _ in 0..10 {
+        let tx = store.begin_read().await.unwrap();
+        assert_eq!(tx.regions().await.unwrap(), []);
+        held.push(tx);
+    }
+    drop(held);
+    let tx = store.begin_write().await.unwrap();
+    tx.upsert_regions(&[region("411001", None)]).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 /// Appends a revision to data set `data`: what any import does.
