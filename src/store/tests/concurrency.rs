@@ -9,6 +9,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 on_both!(
     rolls_back_when_dropped,
@@ -65,28 +66,30 @@ async fn only_poll(future: impl Future, times: usize) {
     }
 }
 
+async fn idle_in_transaction(store: &Store) -> i64 {
+    if store.db.get_database_backend() != DbBackend::Postgres {
+        return 0;
+    }
+    let count = "SELECT COUNT(*) AS count FROM pg_stat_activity \
+         WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    let count = Statement::from_string(DbBackend::Postgres, count);
+    let row = store.db.query_one_raw(count).await.unwrap();
+    row.unwrap().try_get("", "count").unwrap()
+}
+
 async fn a_caller_that_goes_away_while_it_begins_leaves_nothing_begun(database: Fresh) {
     let store = database.store().await;
-    // On PostgreSQL a statement by itself begins when its transaction does.
-    let alone = match store.db.get_database_backend() {
-        DbBackend::Postgres => "SELECT CASE WHEN now() = statement_timestamp() THEN 1 ELSE 0 END AS alone",
-        _ => "SELECT 1 AS alone",
-    };
-    let mut begun = 0;
-    for polls in 0..300 {
-        only_poll(store.begin_read(), polls % 100).await;
-        only_poll(store.begin_posting(), polls % 100).await;
-        // The connections that were there, some of them within nobody's transaction.
-        for _ in 0..3 {
-            let row = store
-                .db
-                .query_one_raw(Statement::from_string(store.db.get_database_backend(), alone));
-            let alone: i32 = row.await.unwrap().unwrap().try_get("", "alone").unwrap();
-            begun += i32::from(alone == 0);
+    let observer = database.connect().await;
+    for polls in 0..150 {
+        only_poll(store.begin_read(), polls % 75).await;
+        only_poll(store.begin_posting(), polls % 75).await;
+        // What was begun is ended when its connection is back: nobody else comes for that here.
+        let until = Instant::now() + Duration::from_secs(20);
+        while idle_in_transaction(&observer).await > 0 {
+            assert!(Instant::now() < until, "a connection within nobody's transaction");
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        drop(store.begin_read().await.unwrap());
     }
-    assert_eq!(begun, 0);
     let tx = store.begin_write().await.unwrap();
     tx.upsert_regions(&[region("411001", None)]).await.unwrap();
     tx.commit().await.unwrap();
