@@ -14,6 +14,7 @@ cd "$root"
 # shellcheck source=scripts/lib/postgres.sh
 . scripts/lib/postgres.sh
 
+export INCENTIVE_FUND_TEST_PYTHON=${INCENTIVE_FUND_TEST_PYTHON:-python3}
 for variable in "${!PG@}"; do
   unset "$variable"
 done
