@@ -44,7 +44,7 @@ pub struct Size {
 
 const FULL: Size = Size {
     seconds: 10,
-    streamed: 50_000,
+    streamed: 100_000,
     ledger: &[1_000, 10_000, 100_000, 1_000_000],
 };
 const QUICK: Size = Size {
