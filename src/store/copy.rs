@@ -5,7 +5,7 @@
 use super::Store;
 use super::error::failed;
 use crate::domain::error::Error;
-use sea_orm::sqlx::Executor as _;
+use sea_orm::sqlx::{Executor as _, PgPool};
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 use std::sync::Arc;
 
@@ -49,28 +49,30 @@ impl Rows {
 }
 
 /// Rows for a table: its name, its columns, and the rows.
-pub(super) type Copy<'a> = (&'a str, &'a str, Rows);
+pub(super) type Copy = (&'static str, &'static str, Rows);
 
 impl Store {
     /// Copies rows into tables, in a transaction of its own that does not wait for the disk: they are on it at the
     /// latest when a later transaction is that waits. So these must be rows that count for nothing until then.
-    pub(super) async fn copy<const N: usize>(&self, tables: [Copy<'_>; N]) -> Result<(), Error> {
-        let pool = self.db.get_postgres_connection_pool();
-        let mut tx = pool.begin().await.map_err(broken)?;
-        tx.execute("SET LOCAL synchronous_commit = off")
-            .await
-            .map_err(broken)?;
-        for (table, columns, mut rows) in tables {
-            rows.0.extend_from_slice(&(-1_i16).to_be_bytes());
-            let statement = format!("COPY {table} ({columns}) FROM STDIN WITH (FORMAT binary)");
-            let mut copy = tx.copy_in_raw(&statement).await.map_err(broken)?;
-            if let Err(lost) = copy.send(rows.0).await {
-                return Err(broken(lost));
-            }
-            copy.finish().await.map_err(broken)?;
-        }
-        tx.commit().await.map_err(broken)
+    pub(super) async fn copy<const N: usize>(&self, tables: [Copy; N]) -> Result<(), Error> {
+        let pool = self.db.get_postgres_connection_pool().clone();
+        // A task of its own, for the reason that `begin` has one.
+        let copied = tokio::spawn(async move { copy(&pool, tables).await });
+        copied.await.map_err(Error::internal)?.map_err(broken)
     }
+}
+
+async fn copy<const N: usize>(pool: &PgPool, tables: [Copy; N]) -> Result<(), SqlxError> {
+    let mut tx = pool.begin().await?;
+    tx.execute("SET LOCAL synchronous_commit = off").await?;
+    for (table, columns, mut rows) in tables {
+        rows.0.extend_from_slice(&(-1_i16).to_be_bytes());
+        let statement = format!("COPY {table} ({columns}) FROM STDIN WITH (FORMAT binary)");
+        let mut copy = tx.copy_in_raw(&statement).await?;
+        copy.send(rows.0).await?;
+        copy.finish().await?;
+    }
+    tx.commit().await
 }
 
 fn broken(error: SqlxError) -> Error {
