@@ -7,7 +7,6 @@ use crate::grpc::pb;
 use crate::report::{Cell, Column, Table};
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Longest checkpoint or file of public keys, in bytes.
@@ -229,25 +228,11 @@ async fn export(
         format: format.into(),
     };
     let mut parts = client.audit.export_audit_log(request).await?.into_inner();
-    let mut file = match &output {
-        None => None,
-        Some(path) => {
-            let file = std::fs::File::create(path).map_err(|error| Failure::file(path, &error))?;
-            Some((path, std::io::BufWriter::new(file)))
-        }
-    };
+    let mut exported = output::Export::to(output)?;
     while let Some(part) = parts.message().await? {
-        match &mut file {
-            None => output::text(&part.text)?,
-            Some((path, file)) => file
-                .write_all(part.text.as_bytes())
-                .map_err(|error| Failure::file(path, &error))?,
-        }
+        exported.text(&part.text)?;
     }
-    match &mut file {
-        None => Ok(()),
-        Some((path, file)) => file.flush().map_err(|error| Failure::file(path, &error)),
-    }
+    exported.finish()
 }
 
 fn read(path: impl AsRef<Path>) -> Result<String, Failure> {

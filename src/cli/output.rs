@@ -2,7 +2,8 @@
 
 use crate::domain::error::Error;
 use crate::report::{Format, Table, render_all};
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tonic::{Code, Status};
@@ -228,5 +229,35 @@ impl From<Status> for Failure {
 impl From<Vec<crate::domain::error::Violation>> for Failure {
     fn from(violations: Vec<crate::domain::error::Violation>) -> Self {
         Error::from(violations).into()
+    }
+}
+
+/// Where an export goes, part by part: a file, or standard output.
+pub(super) struct Export(Option<(PathBuf, BufWriter<File>)>);
+
+impl Export {
+    /// Begins the file, where there is to be one.
+    pub(super) fn to(path: Option<PathBuf>) -> Result<Self, Failure> {
+        let Some(path) = path else { return Ok(Self(None)) };
+        let file = File::create(&path).map_err(|error| Failure::file(&path, &error))?;
+        Ok(Self(Some((path, BufWriter::new(file)))))
+    }
+
+    /// Adds a part.
+    pub(super) fn text(&mut self, part: &str) -> Result<(), Failure> {
+        match &mut self.0 {
+            None => text(part),
+            Some((path, file)) => file
+                .write_all(part.as_bytes())
+                .map_err(|error| Failure::file(path, &error)),
+        }
+    }
+
+    /// Ends the file.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        match self.0 {
+            None => Ok(()),
+            Some((path, mut file)) => file.flush().map_err(|error| Failure::file(&path, &error)),
+        }
     }
 }

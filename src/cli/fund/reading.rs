@@ -6,7 +6,6 @@ use crate::cli::fund_tables;
 use crate::cli::output::{self, Failure, OutputArguments};
 use crate::grpc::pb;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::Write;
 use std::path::PathBuf;
 
 pub(super) async fn funds(client: &mut Client) -> Result<Vec<pb::Fund>, Failure> {
@@ -145,25 +144,11 @@ pub(super) async fn journal(fund: &str, output: Option<PathBuf>, mut client: Cli
         fund: fund_name(fund),
     };
     let mut parts = client.ledger.export_journal(request).await?.into_inner();
-    let mut file = match &output {
-        None => None,
-        Some(path) => {
-            let file = std::fs::File::create(path).map_err(|error| Failure::file(path, &error))?;
-            Some((path, std::io::BufWriter::new(file)))
-        }
-    };
+    let mut exported = output::Export::to(output)?;
     while let Some(part) = parts.message().await? {
-        match &mut file {
-            None => output::text(&part.text)?,
-            Some((path, file)) => file
-                .write_all(part.text.as_bytes())
-                .map_err(|error| Failure::file(path, &error))?,
-        }
+        exported.text(&part.text)?;
     }
-    match &mut file {
-        None => Ok(()),
-        Some((path, file)) => file.flush().map_err(|error| Failure::file(path, &error)),
-    }
+    exported.finish()
 }
 
 pub(super) async fn watch(fund: &str, after: u64, no_wait: bool, mut client: Client) -> Result<(), Failure> {
