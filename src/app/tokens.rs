@@ -13,7 +13,7 @@ use crate::store::{Store, retrying};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::OnceLock;
 use tokio::sync::{mpsc, oneshot};
@@ -338,7 +338,16 @@ impl TokenDesk {
 async fn look_up(store: Store, mut queue: mpsc::Receiver<Asked>) {
     let mut asked = Vec::with_capacity(AT_ONCE);
     while queue.recv_many(&mut asked, AT_ONCE).await > 0 {
-        let hashes: Vec<&TokenHash> = asked.iter().map(|(hash, _)| hash).collect();
+        // Those who come at the same moment share the look-up.
+        tokio::task::yield_now().await;
+        while asked.len() < AT_ONCE
+            && let Ok(another) = queue.try_recv()
+        {
+            asked.push(another);
+        }
+        // Calls of one caller show one token, which is looked for once.
+        let hashes: HashSet<&TokenHash> = asked.iter().map(|(hash, _)| hash).collect();
+        let hashes: Vec<&TokenHash> = hashes.into_iter().collect();
         let found = store.tokens(&hashes).await.map(|records| {
             let records = records.into_iter().map(|record| (record.hash.clone(), record));
             records.collect::<HashMap<_, _>>()

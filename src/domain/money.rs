@@ -53,7 +53,8 @@ impl Money {
             return Err(refused());
         }
         let yuan: i64 = yuan.parse().map_err(|_| refused())?;
-        let cents: i64 = format!("{decimals:0<2}").parse().map_err(|_| refused())?;
+        let cents: i64 = decimals.parse().map_err(|_| refused())?;
+        let cents = if decimals.len() == 1 { 10 * cents } else { cents };
         let fen = yuan
             .checked_mul(FEN_PER_YUAN)
             .and_then(|fen| fen.checked_add(cents))

@@ -37,6 +37,9 @@ pub(super) struct Block {
 
 /// Most rows in one statement on PostgreSQL.
 const POSTGRES_ROWS: usize = 4096;
+/// Rows from which on a column that is the same in all of them is sent once. Which columns are makes the statement's text
+/// another one, of which not many are kept prepared.
+const MANY_ROWS: usize = 64;
 /// Most rows in one statement on SQLite: with 40 columns, below its 32,766 parameters.
 const SQLITE_ROWS: usize = 512;
 
@@ -121,7 +124,22 @@ impl Block {
     }
 
     /// The statements' rows: how many, a text for `FROM`, to be given an alias, and its parameters.
-    pub(super) fn sources(mut self, backend: DbBackend) -> Vec<(usize, String, Vec<Value>)> {
+    pub(super) fn sources(self, backend: DbBackend) -> Vec<(usize, String, Vec<Value>)> {
+        self.divided(backend, Self::arrays)
+    }
+
+    /// As [`Block::sources`], for rows that are inserted as they are: of many on PostgreSQL, a column that is the same in
+    /// all of them is one value, as most of what is written of a thousand claims is. Rows that are joined with a table
+    /// must not be: the planner would begin with everything in the table that has the one value.
+    pub(super) fn sources_to_insert(self, backend: DbBackend) -> Vec<(usize, String, Vec<Value>)> {
+        self.divided(backend, Self::values_and_arrays)
+    }
+
+    fn divided(
+        mut self,
+        backend: DbBackend,
+        arrays: impl Fn(Self) -> (String, Vec<Value>),
+    ) -> Vec<(usize, String, Vec<Value>)> {
         let most = if backend == DbBackend::Postgres {
             POSTGRES_ROWS
         } else {
@@ -140,7 +158,7 @@ impl Block {
             };
             let rows = std::mem::replace(&mut self, rest);
             let (text, values) = if backend == DbBackend::Postgres {
-                rows.arrays()
+                arrays(rows)
             } else {
                 rows.tuples()
             };
@@ -150,18 +168,47 @@ impl Block {
     }
 
     fn arrays(self) -> (String, Vec<Value>) {
-        let names = self.names();
-        let mut casts = Vec::with_capacity(self.columns.len());
+        self.sent(|_| false)
+    }
+
+    fn values_and_arrays(self) -> (String, Vec<Value>) {
+        let many = self.rows() >= MANY_ROWS;
+        self.sent(|rows| many && rows.first().is_some_and(|first| rows.iter().all(|row| row == first)))
+    }
+
+    /// Columns as arrays, and as one value where `is_one` says so.
+    fn sent(self, is_one: impl Fn(&[Value]) -> bool) -> (String, Vec<Value>) {
+        let (mut all, mut arrays, mut names) = (Vec::new(), Vec::new(), Vec::new());
         let mut values = Vec::with_capacity(self.columns.len());
-        for (at, column) in self.columns.into_iter().enumerate() {
-            let (cast, array) = match column.kind {
+        let last = self.columns.len();
+        for (at, column) in (1..).zip(self.columns) {
+            let Column {
+                name,
+                kind,
+                values: mut rows,
+            } = column;
+            let (cast, array) = match kind {
                 Kind::Text => ("text", ArrayType::String),
                 Kind::Int => ("bigint", ArrayType::BigInt),
             };
-            casts.push(format!("${}::{cast}[]", at + 1));
-            values.push(Value::Array(array, Some(Box::new(column.values))));
+            // Some column must say how many rows there are.
+            let needed = at == last && arrays.is_empty();
+            if !needed && is_one(&rows) {
+                all.push(format!("${at}::{cast} AS {name}"));
+                values.extend(rows.pop());
+            } else {
+                all.push(format!("u.{name}"));
+                arrays.push(format!("${at}::{cast}[]"));
+                names.push(name);
+                values.push(Value::Array(array, Some(Box::new(rows))));
+            }
         }
-        let text = format!("(SELECT * FROM UNNEST({}) AS u({names}))", casts.join(", "));
+        let text = format!(
+            "(SELECT {} FROM UNNEST({}) AS u({}))",
+            all.join(", "),
+            arrays.join(", "),
+            names.join(", ")
+        );
         (text, values)
     }
 

@@ -3,6 +3,7 @@
 use super::Tx;
 use super::block::{Block, Parameters, get, get_money, get_number, int, number, text};
 use super::convert::stored;
+use super::error::failed;
 use super::ledger::{ENTRY, FUND, to_entry, to_fund};
 use crate::app::records::{AccountFilter, EntryFilter, FundHead};
 use crate::domain::access::Scope;
@@ -14,6 +15,7 @@ use crate::domain::money::Money;
 use crate::domain::payer::Payer;
 use crate::domain::region::RegionCode;
 use crate::domain::subsidy::ProgrammeCode;
+use sea_orm::ConnectionTrait as _;
 use std::collections::BTreeMap;
 
 /// An entry read, or its number and digest and why it cannot be.
@@ -43,18 +45,28 @@ impl Tx {
         rows.first().map(fund).transpose()
     }
 
-    /// The number of the last entry at a time; 0 where there is none. Times never go back within a fund.
+    /// The number of the last entry at a time; 0 where there is none.
+    ///
+    /// Times never go back within a fund, so they are searched by halves: an index of times would be one more that
+    /// every posting enters.
     pub async fn last_entry_at(&self, fund: &FundId, at: i64) -> Result<u64, Error> {
         let mut parameters = Parameters::default();
         let fund = parameters.add(text(fund.as_str()));
         let at = parameters.add(int(at));
         let statement = format!(
-            "SELECT number FROM ledger_entry WHERE fund = {fund} AND at <= {at} \
-             ORDER BY at DESC, number DESC LIMIT 1"
+            "WITH RECURSIVE half(low, high) AS (SELECT CAST(0 AS BIGINT), f.entries FROM ledger_fund f \
+             WHERE f.fund = {fund} UNION ALL SELECT CASE WHEN e.at <= {at} THEN e.number ELSE half.low END, \
+             CASE WHEN e.at <= {at} THEN half.high ELSE e.number - 1 END FROM half JOIN ledger_entry e \
+             ON e.fund = {fund} AND e.number = (half.low + half.high + 1) / 2 WHERE half.low < half.high) \
+             SELECT low, high FROM half ORDER BY high - low LIMIT 1"
         );
-        self.number_of(&statement, parameters)
-            .await
-            .map(Option::unwrap_or_default)
+        let rows = self.query_by(&statement, parameters).await?;
+        let Some(row) = rows.first() else { return Ok(0) };
+        let (low, high) = (get_number(row, "low")?, get_number(row, "high")?);
+        if low < high {
+            return Err(Error::internal(format!("there is a gap in the journal after {low}")));
+        }
+        Ok(low)
     }
 
     /// The number of the last entry up to `last` that moves an account of the regions of `scope`; 0 where there is none.
@@ -68,9 +80,10 @@ impl Tx {
         let within = parameters.within("a.region", scope);
         // Each side is the end of a range in an index, account by account.
         let side = |side: &str| {
+            let moves = self.moves(side, "a.fund", "a.account");
             format!(
-                "SELECT MAX(e.number) AS number FROM ledger_account a JOIN ledger_entry e ON e.fund = a.fund \
-                 AND e.{side} = a.account AND e.number <= {last} WHERE a.fund = {fund}{within}"
+                "SELECT (SELECT e.number FROM ledger_entry e WHERE {moves} AND e.number <= {last} \
+                 ORDER BY e.number DESC LIMIT 1) AS number FROM ledger_account a WHERE a.fund = {fund}{within}"
             )
         };
         let statement = format!(
@@ -103,6 +116,17 @@ impl Tx {
             "SELECT number FROM ledger_entry WHERE fund = {fund} AND reverses = {reversed} AND reverses > 0"
         );
         self.number_of(&statement, parameters).await
+    }
+
+    /// That the entry `e` has an account on a side, said as that side's index has it.
+    fn moves(&self, side: &str, fund: &str, account: &str) -> String {
+        let said = format!("e.fund = {fund} AND e.{side} = {account}");
+        if !self.by_sets() {
+            return said;
+        }
+        let hash = |fund: &str, account: &str| format!("hashtextextended({fund} || '/' || {account}, 0)");
+        let (stored, asked) = (hash("e.fund", &format!("e.{side}")), hash(fund, account));
+        format!("{said} AND {stored} = {asked}")
     }
 
     async fn number_of(&self, statement: &str, parameters: Parameters) -> Result<Option<u64>, Error> {
@@ -150,9 +174,10 @@ impl Tx {
                 // The last entry that gave from an account and the last that gave to it, each the end of a
                 // range in an index; the later of the two has the balance.
                 let last = |side: &str| {
+                    let moves = self.moves(side, "a.fund", "a.account");
                     format!(
-                        "COALESCE((SELECT e.number FROM ledger_entry e WHERE e.fund = a.fund \
-                         AND e.{side} = a.account AND e.number <= {at} ORDER BY e.number DESC LIMIT 1), 0)"
+                        "COALESCE((SELECT e.number FROM ledger_entry e WHERE {moves} \
+                         AND e.number <= {at} ORDER BY e.number DESC LIMIT 1), 0)"
                     )
                 };
                 let accounts = accounts(&format!(
@@ -192,7 +217,15 @@ impl Tx {
     ) -> Result<Vec<Entry>, Error> {
         let mut parameters = Parameters::default();
         let of_fund = parameters.add(text(fund.as_str()));
+        let after = match filter.from {
+            Some(from) => after.max(self.last_entry_at(fund, from.saturating_sub(1)).await?),
+            None => after,
+        };
         let mut only = format!("fund = {of_fund} AND number > {}", parameters.add(number(after)));
+        if let Some(until) = filter.until {
+            let last = self.last_entry_at(fund, until.saturating_sub(1)).await?;
+            only.push_str(&format!(" AND number <= {}", parameters.add(number(last))));
+        }
         match &filter.account {
             // An account in reach needs no further look.
             Some(account) if scope.covers_optional(account.region.as_ref()) => {}
@@ -210,8 +243,6 @@ impl Tx {
         for (condition, value) in [
             ("event =", filter.event.map(|event| text(event.code()))),
             ("subject =", filter.subject.as_deref().map(text)),
-            ("at >=", filter.from.map(int)),
-            ("at <", filter.until.map(int)),
         ] {
             if let Some(value) = value {
                 let value = parameters.add(value);
@@ -220,7 +251,7 @@ impl Tx {
         }
         let limit = limit.min(MOST);
         let page = |also: &str| {
-            format!("SELECT {ENTRY} FROM ledger_entry WHERE {only}{also} ORDER BY number LIMIT {limit}")
+            format!("SELECT {ENTRY} FROM ledger_entry e WHERE {only}{also} ORDER BY number LIMIT {limit}")
         };
         let statement = match &filter.account {
             None => page(""),
@@ -230,8 +261,8 @@ impl Tx {
                 format!(
                     "SELECT {ENTRY} FROM (SELECT * FROM ({}) AS gave UNION ALL SELECT * FROM ({}) AS took) AS sides \
                      ORDER BY number LIMIT {limit}",
-                    page(&format!(" AND from_account = {account}")),
-                    page(&format!(" AND to_account = {account}"))
+                    page(&format!(" AND {}", self.moves("from_account", &of_fund, &account))),
+                    page(&format!(" AND {}", self.moves("to_account", &of_fund, &account)))
                 )
             }
         };
@@ -276,6 +307,12 @@ impl Tx {
         let fund = parameters.add(text(fund.as_str()));
         let after = parameters.add(number(after));
         let limit = limit.min(MOST);
+        if self.by_sets() {
+            // Entries that have just come in have no statistics: PostgreSQL would find a fund's by some other index, and
+            // sort all of them for each page.
+            let in_order = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off";
+            self.db.execute_unprepared(in_order).await.map_err(failed)?;
+        }
         let statement = format!(
             "SELECT {ENTRY} FROM ledger_entry WHERE fund = {fund} AND number > {after} \
              ORDER BY number LIMIT {limit}"

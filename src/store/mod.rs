@@ -17,6 +17,8 @@ mod error;
 mod formulas;
 mod journal;
 mod ledger;
+#[cfg(target_os = "linux")]
+mod nodelay;
 mod observations;
 mod options;
 mod payments;
@@ -39,7 +41,7 @@ pub use options::StoreOptions;
 pub use policies::RuleDocument;
 pub use reads::{First, Found, Taken, Waiting};
 pub use retry::retrying;
-pub use writes::Writes;
+pub use writes::{ReadyWrites, Writes};
 
 use crate::app::audit::Trail;
 use crate::domain::error::Error;

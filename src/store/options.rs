@@ -85,6 +85,10 @@ impl StoreOptions {
                     .busy_timeout(busy_timeout)
             });
         }
+        #[cfg(target_os = "linux")]
+        if postgres {
+            without_nagle(&mut options);
+        }
         // A database in memory lives and dies with its connection.
         if sqlite && self.in_memory() {
             only_one(&mut options);
@@ -104,6 +108,30 @@ impl StoreOptions {
     pub(super) fn in_memory(&self) -> bool {
         self.url.contains(":memory:") || self.url.contains("mode=memory")
     }
+}
+
+/// Each connection that is made sends at once. One that cannot be told so still works.
+#[cfg(target_os = "linux")]
+fn without_nagle(options: &mut ConnectOptions) {
+    use sea_orm::sqlx::postgres::PgConnectOptions;
+    let Ok(parsed) = options.get_url().parse::<PgConnectOptions>() else {
+        return;
+    };
+    if parsed.get_socket().is_some() {
+        return;
+    }
+    let port = parsed.get_port();
+    options.map_sqlx_postgres_pool_opts(move |pool| {
+        pool.after_connect(move |_, _| {
+            Box::pin(async move {
+                let set = tokio::task::spawn_blocking(move || super::nodelay::send_at_once(port)).await;
+                if let Ok(Err(error)) = set {
+                    tracing::warn!(%error, "TCP_NODELAY cannot be set: long statements wait for acknowledgements");
+                }
+                Ok(())
+            })
+        })
+    });
 }
 
 /// One connection, which stays.

@@ -31,6 +31,23 @@ struct Step {
     block: Block,
     after: &'static str,
     changes: Changes,
+    /// Whether the rows go into a table as they are.
+    inserts: bool,
+}
+
+/// Writes as the database takes them, to be carried out by [`Tx::carry_out`].
+#[derive(Debug)]
+pub struct ReadyWrites {
+    statements: Vec<ReadyStatement>,
+}
+
+/// A statement with its values.
+#[derive(Debug)]
+struct ReadyStatement {
+    text: String,
+    values: Vec<Value>,
+    rows: usize,
+    changes: Changes,
 }
 
 /// How many rows a statement changes.
@@ -49,13 +66,18 @@ pub(super) const TOGETHER: usize = 128;
 impl Writes {
     /// Adds a statement, if there are rows: `before`, the rows, `after`.
     pub(super) fn add(&mut self, before: String, block: Block, after: &'static str, changes: Changes) {
-        if block.rows() > 0 {
-            self.steps.push(Step {
-                before,
-                block,
-                after,
-                changes,
-            });
+        self.step(Step {
+            before,
+            block,
+            after,
+            changes,
+            inserts: false,
+        });
+    }
+
+    fn step(&mut self, step: Step) {
+        if step.block.rows() > 0 {
+            self.steps.push(step);
         }
     }
 
@@ -69,7 +91,13 @@ impl Writes {
     pub(super) fn upsert(&mut self, table: &str, block: Block, after: &'static str) {
         let names = block.names();
         let before = format!("INSERT INTO {table} ({names}) SELECT {names} FROM ");
-        self.add(before, block, after, Changes::Each);
+        self.step(Step {
+            before,
+            block,
+            after,
+            changes: Changes::Each,
+            inserts: true,
+        });
     }
 
     /// Adds what is to be written after this.
@@ -95,32 +123,69 @@ impl Tx {
     ///
     /// [`Error::Conflict`] where another transaction was there first.
     pub async fn write(&self, writes: Writes) -> Result<(), Error> {
-        let backend = self.writing()?.get_database_backend();
-        let mut together = Together::default();
-        for step in writes.steps {
-            for (rows, source, values) in step.block.sources(backend) {
-                let text = format!("{}{source}{}", step.before, step.after);
-                if step.changes == Changes::Any {
-                    self.carry_out(std::mem::take(&mut together)).await?;
-                    self.execute_text(text, values).await?;
-                    continue;
-                }
-                let few = rows <= TOGETHER && backend == DbBackend::Sqlite;
-                if few && together.few {
-                    together.text.push_str("; ");
-                } else {
-                    self.carry_out(std::mem::take(&mut together)).await?;
-                }
-                together.text.push_str(&text);
-                together.values.extend(values);
-                together.wanted += rows as u64;
-                together.few = few;
-            }
-        }
-        self.carry_out(together).await
+        self.carry_out(self.make_ready(writes)).await
     }
 
-    async fn carry_out(&self, together: Together) -> Result<(), Error> {
+    /// Makes of what was gathered what the database takes, which is work for a processor and none for the database.
+    pub fn make_ready(&self, writes: Writes) -> ReadyWrites {
+        let backend = self.db.get_database_backend();
+        let mut statements = Vec::new();
+        for Step {
+            before,
+            block,
+            after,
+            changes,
+            inserts,
+        } in writes.steps
+        {
+            let sources = if inserts {
+                block.sources_to_insert(backend)
+            } else {
+                block.sources(backend)
+            };
+            for (rows, source, values) in sources {
+                statements.push(ReadyStatement {
+                    text: format!("{before}{source}{after}"),
+                    values,
+                    rows,
+                    changes,
+                });
+            }
+        }
+        ReadyWrites { statements }
+    }
+
+    /// As [`Tx::write`], of what was made ready before.
+    pub async fn carry_out(&self, writes: ReadyWrites) -> Result<(), Error> {
+        let backend = self.writing()?.get_database_backend();
+        let mut together = Together::default();
+        for ReadyStatement {
+            text,
+            values,
+            rows,
+            changes,
+        } in writes.statements
+        {
+            if changes == Changes::Any {
+                self.send(std::mem::take(&mut together)).await?;
+                self.execute_text(text, values).await?;
+                continue;
+            }
+            let few = rows <= TOGETHER && backend == DbBackend::Sqlite;
+            if few && together.few {
+                together.text.push_str("; ");
+            } else {
+                self.send(std::mem::take(&mut together)).await?;
+            }
+            together.text.push_str(&text);
+            together.values.extend(values);
+            together.wanted += rows as u64;
+            together.few = few;
+        }
+        self.send(together).await
+    }
+
+    async fn send(&self, together: Together) -> Result<(), Error> {
         let Together {
             text, values, wanted, ..
         } = together;

@@ -38,7 +38,7 @@ use crate::store::{Store, Tx, retrying};
 use serde::{Deserialize, Serialize};
 use sheet::Sheet;
 use std::collections::{HashMap, HashSet};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -250,7 +250,7 @@ async fn attempt_all(
     keep: bool,
 ) -> Result<Vec<Result<Reply, Error>>, Error> {
     retrying(|| async {
-        let tx = store.begin_posting().await?;
+        let tx = Arc::new(store.begin_posting().await?);
         let (mut sheet, stored) = Sheet::open(&tx, vault, jobs).await?;
         let mut answered: HashMap<(String, String), StoredRequest> = (stored.into_iter())
             .map(|stored| ((stored.principal.clone(), stored.request_id.clone()), stored))
@@ -318,11 +318,12 @@ async fn attempt_all(
                 writing.finish().await?;
                 sheet.close(&tx).await?;
             }
-            writing.push(sheet.claims()?).await?;
+            let claims = sheet.claims()?;
             let mut last = sheet.last(&tx);
             last.insert_requests(&requests);
-            writing.push(last).await?;
             writing.finish().await?;
+            tx.write(claims).await?;
+            tx.write(last).await?;
         }
         drop(writing);
         let claims = replies.iter_mut().filter_map(|reply| match reply {
@@ -331,6 +332,7 @@ async fn attempt_all(
         });
         with_masked_texts(&tx, claims.collect()).await?;
         if keep {
+            let tx = Arc::into_inner(tx).ok_or_else(|| Error::internal("a transaction that others hold"))?;
             tx.commit().await?;
         }
         Ok(replies)

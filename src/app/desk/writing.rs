@@ -1,68 +1,67 @@
 //! Writing what was decided while more is decided.
 
 use crate::domain::error::Error;
-use crate::store::{Tx, Writes};
-use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::task::Poll;
+use crate::store::{ReadyWrites, Tx, Writes};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
-type UnderWay<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
-
-/// Writes of one transaction, carried out in their order while its later commands are decided on: so that the database
-/// and this process are at work at the same time, rather than in turns.
+/// Writes of one transaction, carried out in their order by a task of their own while its later commands are decided
+/// on: so that the database and this process are at work at the same time, rather than in turns.
 ///
-/// Nothing else may ask the transaction before [`Writing::finish`]: it would wait for a write that nobody drives.
-pub(super) struct Writing<'a> {
-    tx: &'a Tx,
-    waiting: VecDeque<Writes>,
-    under_way: Option<UnderWay<'a>>,
+/// Nothing else may ask the transaction between [`Writing::push`] and [`Writing::finish`]: it would come between two
+/// writes. Dropped, it leaves off; the transaction is rolled back.
+pub(super) struct Writing {
+    tx: Arc<Tx>,
+    queue: Option<mpsc::UnboundedSender<ReadyWrites>>,
+    /// The task, or none.
+    task: JoinSet<Result<(), Error>>,
 }
 
-impl<'a> Writing<'a> {
+impl Writing {
     /// Nothing yet.
-    pub(super) const fn new(tx: &'a Tx) -> Self {
+    pub(super) fn new(tx: &Arc<Tx>) -> Self {
         Self {
-            tx,
-            waiting: VecDeque::new(),
-            under_way: None,
+            tx: Arc::clone(tx),
+            queue: None,
+            task: JoinSet::new(),
         }
     }
 
-    /// Adds what is to be written next, and lets it begin.
+    /// Whether anything is being written.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// Adds what is to be written next, and goes on at once.
+    ///
+    /// # Errors
+    ///
+    /// What has become of an earlier write.
     pub(super) async fn push(&mut self, writes: Writes) -> Result<(), Error> {
-        self.waiting.push_back(writes);
-        self.go_on().await
-    }
-
-    /// Drives what is under way as far as it goes without waiting.
-    pub(super) async fn go_on(&mut self) -> Result<(), Error> {
-        loop {
-            if self.under_way.is_none() {
-                let Some(writes) = self.waiting.pop_front() else {
-                    return Ok(());
-                };
-                self.under_way = Some(Box::pin(self.tx.write(writes)));
-            }
-            let Some(under_way) = &mut self.under_way else {
-                return Ok(());
-            };
-            let now = poll_fn(|context| Poll::Ready(under_way.as_mut().poll(context))).await;
-            let Poll::Ready(written) = now else {
-                return Ok(());
-            };
-            self.under_way = None;
-            written?;
+        let queue = self.queue.get_or_insert_with(|| {
+            let (queue, mut waiting) = mpsc::unbounded_channel();
+            let tx = Arc::clone(&self.tx);
+            self.task.spawn(async move {
+                while let Some(writes) = waiting.recv().await {
+                    tx.carry_out(writes).await?;
+                }
+                Ok(())
+            });
+            queue
+        });
+        if queue.send(self.tx.make_ready(writes)).is_ok() {
+            return Ok(());
         }
+        self.finish().await?;
+        Err(Error::internal("writing left off"))
     }
 
     /// Waits until all is written.
     pub(super) async fn finish(&mut self) -> Result<(), Error> {
-        if let Some(under_way) = self.under_way.take() {
-            under_way.await?;
-        }
-        while let Some(writes) = self.waiting.pop_front() {
-            self.tx.write(writes).await?;
+        self.queue = None;
+        while let Some(done) = self.task.join_next().await {
+            done.map_err(Error::internal)??;
         }
         Ok(())
     }

@@ -15,9 +15,10 @@ use crate::domain::error::{Bilingual, Error};
 use crate::domain::reconciliation::{AccountId, Edge, StatementHead, masked};
 use crate::domain::subsidy::{format_date, parse_date};
 use crate::statement::{Event, Reader};
-use crate::store::retrying;
+use crate::store::{Store, retrying};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 /// The events of a file, one by one, as [`App::import_statement`] takes them.
 pub struct Events(Reader);
@@ -56,6 +57,51 @@ struct Written {
     account: AccountId,
     head: Option<StatementHead>,
     lines: u64,
+}
+
+/// Writes pieces of a statement, more than one at a time where the database takes them: nobody sees the lines before all are
+/// there, so their order is no matter.
+struct Writers {
+    store: Store,
+    at_once: usize,
+    under_way: JoinSet<Result<(), Error>>,
+}
+
+impl Writers {
+    fn new(store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+            at_once: if store.has_one_writer() { 1 } else { 2 },
+            under_way: JoinSet::new(),
+        }
+    }
+
+    /// Begins to write lines, as soon as there is room for that.
+    async fn write(&mut self, statement: u64, chunk: LineChunk) -> Result<(), Error> {
+        while self.under_way.len() >= self.at_once {
+            self.one_ends().await?;
+        }
+        let store = self.store.clone();
+        self.under_way
+            .spawn(async move { store.write_lines(statement, &chunk).await });
+        Ok(())
+    }
+
+    /// Waits for all that is under way, and gives the first fault of it.
+    async fn finish(&mut self) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        while !self.under_way.is_empty() {
+            outcome = outcome.and(self.one_ends().await);
+        }
+        outcome
+    }
+
+    async fn one_ends(&mut self) -> Result<(), Error> {
+        match self.under_way.join_next().await {
+            Some(ended) => ended.map_err(Error::internal)?,
+            None => Ok(()),
+        }
+    }
 }
 
 impl App {
@@ -158,6 +204,7 @@ impl App {
         validate_only: bool,
     ) -> Result<Vec<Written>, (Error, Vec<Written>)> {
         let mut written: Vec<Written> = Vec::new();
+        let mut writers = Writers::new(self.store());
         let mut extended = clock::now();
         while let Some(piece) = pieces.recv().await {
             let step = async {
@@ -180,8 +227,7 @@ impl App {
                         let last = written.last_mut().ok_or_else(no_beginning)?;
                         last.lines += chunk.lines.len() as u64;
                         if !validate_only {
-                            let number = last.number;
-                            self.store().write_lines(number, &chunk).await?;
+                            writers.write(last.number, chunk).await?;
                             if clock::now() - extended > micros(ABANDONED) / 4 {
                                 extended = clock::now();
                                 self.extend(&written).await?;
@@ -195,10 +241,15 @@ impl App {
                 Ok::<(), Error>(())
             };
             if let Err(failed) = step.await {
+                // What is under way would come after what is about to be removed.
+                let _ = writers.finish().await;
                 return Err((failed, written));
             }
         }
-        Ok(written)
+        match writers.finish().await {
+            Ok(()) => Ok(written),
+            Err(failed) => Err((failed, written)),
+        }
     }
 
     async fn begin(

@@ -3,6 +3,7 @@
 use crate::domain::error::Violation;
 use crate::domain::money::Money;
 use crate::domain::statistics::half_width;
+use std::borrow::Cow;
 use time::{Date, Month};
 
 /// How amounts are written.
@@ -45,7 +46,11 @@ impl AmountFormat {
         field: impl Into<String> + Copy,
         text: &str,
     ) -> Result<Option<Money>, Violation> {
-        let cell = half_width(text);
+        let cell = if text.is_ascii() {
+            Cow::Borrowed(text)
+        } else {
+            Cow::Owned(half_width(text))
+        };
         let mut rest = cell.trim();
         if NOTHING.contains(&rest) {
             return Ok(None);
@@ -94,17 +99,15 @@ impl AmountFormat {
     }
 
     /// A whole number without separators, which stand where they belong.
-    fn ungrouped(self, whole: &str) -> Option<String> {
-        let Some(separator) = self.thousands else {
-            return Some(whole.to_owned());
+    fn ungrouped(self, whole: &str) -> Option<Cow<'_, str>> {
+        let separator = self.thousands.filter(|separator| whole.contains(*separator));
+        let Some(separator) = separator else {
+            return Some(Cow::Borrowed(whole));
         };
-        if !whole.contains(separator) {
-            return Some(whole.to_owned());
-        }
         let mut groups = whole.split(separator);
         let first = groups.next()?;
         let right = (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3);
-        right.then(|| whole.replace(separator, ""))
+        right.then(|| Cow::Owned(whole.replace(separator, "")))
     }
 }
 
@@ -215,6 +218,11 @@ fn digits(text: &str, least: usize, most: usize) -> Option<(u32, &str)> {
 
 /// A cell without what programs put around a text so that it stays one: a tab or an apostrophe before it, `="…"`.
 pub(super) fn clean(cell: &str) -> &str {
+    // Most are.
+    let plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    if plain(cell.as_bytes().first()) && plain(cell.as_bytes().last()) {
+        return cell;
+    }
     let cell = cell.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let cell = cell
         .strip_prefix("=\"")

@@ -333,10 +333,24 @@ fn letters(text: &str) -> impl Iterator<Item = char> {
 
 /// Whether a text is one of some words, as they are compared.
 pub(super) fn is_one_of(text: &str, words: &[String]) -> bool {
-    // Most texts begin like none of them.
-    let first = letters(text).next();
-    let mut alike = words.iter().filter(|word| word.chars().next() == first);
-    alike.any(|word| letters(text).eq(word.chars()))
+    alike(text, words).any(|word| letters(text).eq(word.chars()))
+}
+
+/// Whether a text begins with one of some words.
+pub(super) fn begins_with_one_of(text: &str, words: &[String]) -> bool {
+    alike(text, words).any(|word| {
+        let mut letters = letters(text);
+        word.chars().all(|letter| letters.next() == Some(letter))
+    })
+}
+
+/// The words that begin as a text does: mostly none.
+fn alike<'w>(text: &str, words: &'w [String]) -> impl Iterator<Item = &'w String> {
+    let first = match text.as_bytes().first() {
+        Some(byte) if byte.is_ascii_graphic() => Some(char::from(byte.to_ascii_lowercase())),
+        _ => letters(text).next(),
+    };
+    words.iter().filter(move |word| word.chars().next() == first)
 }
 
 fn all(words: &[String]) -> Vec<String> {

@@ -24,7 +24,7 @@ use crate::domain::statistics::half_width;
 use balances::{Running, Sums};
 use cells::clean;
 use header::Header;
-use mapping::{Field, canonical, is_one_of};
+use mapping::{Field, begins_with_one_of, canonical, is_one_of};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use time::Date;
@@ -126,8 +126,7 @@ impl Table {
             .map(|cell| clean(cell))
             .find(|cell| !cell.is_empty())
         {
-            let first = canonical(first);
-            let begins = |words: &[String]| words.iter().any(|word| first.starts_with(word.as_str()));
+            let begins = |words: &[String]| begins_with_one_of(first, words);
             let words = &self.mapping.rows;
             if begins(&words.totals) {
                 self.totals = Some(row.line);

@@ -3,6 +3,7 @@
 //! The balance of the books comes from the journal, that at the bank from the statements, the items from lines
 //! and payments and from what is matched: three sources that know nothing of each other.
 
+use crate::domain::allocation::FundId;
 use crate::domain::error::Error;
 use crate::domain::money::Money;
 use crate::domain::reconciliation::AccountId;
@@ -10,7 +11,7 @@ use crate::domain::reconciliation::AccountScope;
 use crate::domain::reconciliation::balance::{Item, ItemKind};
 use crate::domain::region::RegionCode;
 use crate::store::Tx;
-use crate::store::block::{Parameters, get, get_money, get_number, int, text};
+use crate::store::block::{Parameters, get, get_money, get_number, int, number, text};
 
 /// What is asked: an account, the payments that are made from it, and a day.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +40,8 @@ pub struct BookSums {
 /// A sum of some: how many, and how much in fen.
 type Sum = (u64, i64);
 
+/// Funds that are named at a time.
+const FUNDS_AT_A_TIME: u64 = 1_000;
 /// Buckets whose money is not on a bank account.
 const OUTSIDE: &str = "('source', 'surrendered', 'in_payment', 'paid')";
 /// Lines of statements that are complete.
@@ -107,11 +110,33 @@ impl Tx {
         money(closing.fen() + further)
     }
 
-    /// What the journal says of the account's money between the first day and the end of the day.
+    /// What the journals say of the account's money between the first day and the end of the day.
     pub async fn book_sums(&self, query: BalanceQuery<'_>) -> Result<BookSums, Error> {
+        let mut sums = BookSums::default();
+        let mut last = String::new();
+        while let funds = self.funds(&last, FUNDS_AT_A_TIME).await?
+            && let Some((end, _)) = funds.last()
+        {
+            end.as_str().clone_into(&mut last);
+            for (fund, _) in &funds {
+                self.add_book_sums(query, fund, &mut sums).await?;
+            }
+        }
+        Ok(sums)
+    }
+
+    async fn add_book_sums(
+        &self,
+        query: BalanceQuery<'_>,
+        fund: &FundId,
+        sums: &mut BookSums,
+    ) -> Result<(), Error> {
         let mut parameters = Parameters::default();
-        let from = parameters.add(int(query.from.1));
-        let to = parameters.add(int(query.to.1));
+        let before = self.last_entry_at(fund, query.from.1.saturating_sub(1)).await?;
+        let last = self.last_entry_at(fund, query.to.1.saturating_sub(1)).await?;
+        let fund = parameters.add(text(fund.as_str()));
+        let before = parameters.add(number(before));
+        let last = parameters.add(number(last));
         let taken = query.covered("f", &mut parameters);
         let given = query.covered("t", &mut parameters);
         let statement = format!(
@@ -121,12 +146,11 @@ impl Tx {
              FROM ledger_entry e \
              JOIN ledger_account f ON f.fund = e.fund AND f.account = e.from_account \
              JOIN ledger_account t ON t.fund = e.fund AND t.account = e.to_account \
-             WHERE e.at >= {from} AND e.at < {to} \
+             WHERE e.fund = {fund} AND e.number > {before} AND e.number <= {last} \
              AND e.event IN ('receive', 'surrender', 'contribute', 'retract', 'instruct', 'fail', 'return') \
              AND {taken} AND {given}) AS moved GROUP BY event ORDER BY event"
         );
         let rows = self.query_by(&statement, parameters).await?;
-        let mut sums = BookSums::default();
         for row in &rows {
             let (count, fen): (i64, i64) = (get(row, "count")?, get(row, "fen")?);
             sums.moved += fen;
@@ -139,7 +163,7 @@ impl Tx {
             sum.0 += count.unsigned_abs();
             sum.1 += fen;
         }
-        Ok(sums)
+        Ok(())
     }
 
     /// Payments that were sent before the first day, and that statements show or that the bank had not answered
@@ -228,7 +252,7 @@ impl Tx {
             };
             let mut parameters = Parameters::default();
             let fund = parameters.add(text(fund));
-            let entry = parameters.add(crate::store::block::number(entry));
+            let entry = parameters.add(number(entry));
             let statement = format!("SELECT at FROM ledger_entry WHERE fund = {fund} AND number = {entry}");
             let entries = self.query_by(&statement, parameters).await?;
             let at: i64 = match entries.first() {

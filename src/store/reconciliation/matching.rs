@@ -174,9 +174,12 @@ impl Tx {
         let scope = of_account(span.scope, "p");
         let many = last + 1 - first >= MANY;
         if many {
+            self.count_lines().await?;
             self.join_at_once().await?;
         }
         let due = span.due_literals();
+        // Sorted here, where several processors do it, and not there: what comes sorted is only looked through.
+        let sorted = if many { " ORDER BY l.reference, l.line" } else { "" };
         let lines = self
             .set_aside(
                 "bank_examined",
@@ -189,7 +192,7 @@ impl Tx {
                      AND NOT EXISTS (SELECT 1 FROM bank_match m WHERE m.reference = p.reference AND m.part = 0)) AS k \
                      ON k.reference = l.reference AND k.amount_fen = - l.amount_fen AND l.amount_fen < 0 \
                      AND l.reversal = 0 AND l.booked <= {as_of} \
-                     WHERE l.statement = {statement} AND l.line BETWEEN {first} AND {last}"
+                     WHERE l.statement = {statement} AND l.line BETWEEN {first} AND {last}{sorted}"
                 ),
             )
             .await?;
@@ -216,7 +219,7 @@ impl Tx {
         self.let_go("bank_examined").await?;
         if many {
             self.join_freely().await?;
-            self.take_statistics().await?;
+            self.count_matches().await?;
         }
         Ok(matched)
     }

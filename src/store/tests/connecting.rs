@@ -169,3 +169,23 @@ fn has_futures_that_move_between_threads() {
     }
     let _ = futures;
 }
+
+/// A statement that is longer than a segment must not wait for an acknowledgement in its middle.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn sends_at_once_to_postgres() {
+    use rustix::net::{getsockname, sockopt};
+    let database = Fresh::postgres().await;
+    let store = database.store().await;
+    let asked = Statement::from_string(store.db.get_database_backend(), "SELECT inet_client_port() AS port");
+    let row = store.db.query_one_raw(asked).await.unwrap().unwrap();
+    let own: i32 = row.try_get("", "port").unwrap();
+    let (server, _) = database.options.url.rsplit_once('/').unwrap();
+    let port = server.rsplit_once(':').unwrap().1.parse().unwrap();
+    let sockets = crate::store::nodelay::sockets_to(port).unwrap();
+    let ours = sockets.iter().find(|socket| {
+        let address: std::net::SocketAddr = getsockname(socket).unwrap().try_into().unwrap();
+        i32::from(address.port()) == own
+    });
+    assert!(sockopt::tcp_nodelay(ours.unwrap()).unwrap());
+}

@@ -346,6 +346,8 @@ async fn keeps_numbers_of_funds_apart(database: Fresh) {
         []
     );
     assert_eq!(tx.last_entry_at(&other, i64::MAX).await.unwrap(), 0);
+    let nobody = super::samples::fund("nobody");
+    assert_eq!(tx.last_entry_at(&nobody, i64::MAX).await.unwrap(), 0);
     let funds = tx.funds("", 10).await.unwrap();
     let names: Vec<&str> = funds.iter().map(|(fund, _)| fund.as_str()).collect();
     assert_eq!(names, ["citizenization-2025", "other"]);

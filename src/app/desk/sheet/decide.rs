@@ -28,7 +28,7 @@ impl Sheet<'_> {
         commands: &[Result<Command, Refusal>],
         scope: &Scope,
         signed: &Signature,
-        mut writing: Option<&mut Writing<'_>>,
+        mut writing: Option<&mut Writing>,
     ) -> Result<Vec<Outcome>, Error> {
         let mut outcomes = Vec::with_capacity(commands.len());
         for (number, command) in (1..).zip(commands) {
@@ -45,11 +45,11 @@ impl Sheet<'_> {
                 continue;
             }
             tokio::task::yield_now().await;
-            if let Some(writing) = &mut writing {
-                writing.go_on().await?;
-                if number % STAGE == 0 {
-                    self.write(writing).await?;
-                }
+            // The first soon, so that the database has something to do.
+            if let Some(writing) = &mut writing
+                && (number % STAGE == 0 || commands.len() > STAGE && !writing.has_begun())
+            {
+                self.write(writing).await?;
             }
         }
         Ok(outcomes)
@@ -222,6 +222,7 @@ impl Sheet<'_> {
                 keys,
             }),
         };
+        self.changed.insert(id.clone());
         self.claims.insert(id, held);
         Ok(claim)
     }
@@ -475,6 +476,7 @@ impl Sheet<'_> {
             after: digest_of(&claim)?,
         });
         held.claim = claim.clone();
+        self.changed.insert(id.clone());
         if waited != waits {
             let place = (id.fund.clone(), claim.region.clone(), claim.programme.clone());
             let waiting = self.waiting.entry(place).or_insert(0);

@@ -37,6 +37,8 @@ pub(super) struct Sheet<'a> {
     vault: &'a Vault,
     books: OpenBooks,
     claims: BTreeMap<ClaimId, Held>,
+    /// Those that are not yet stored as they are now.
+    changed: BTreeSet<ClaimId>,
     payments: HashMap<String, Payment>,
     concluded: BTreeSet<String>,
     objections: BTreeMap<(ClaimId, u32), Objection>,
@@ -148,6 +150,7 @@ impl<'a> Sheet<'a> {
                     (held.claim.id.clone(), held)
                 })
                 .collect(),
+            changed: BTreeSet::new(),
             payments,
             concluded: BTreeSet::new(),
             objections: objections
@@ -195,7 +198,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// Has what was decided written by the time that the next is decided.
-    pub(super) async fn write(&mut self, writing: &mut Writing<'_>) -> Result<(), Error> {
+    pub(super) async fn write(&mut self, writing: &mut Writing) -> Result<(), Error> {
         writing.push(self.claims()?).await?;
         writing.push(self.books.writes()).await
     }
@@ -208,18 +211,22 @@ impl<'a> Sheet<'a> {
     /// What became of claims, their keys and objections since it was handed out before.
     pub(super) fn claims(&mut self) -> Result<Writes, Error> {
         let mut writes = Writes::default();
-        let new: Vec<(&Claim, &ClaimMaterial)> = (self.claims.values())
+        let ids = std::mem::take(&mut self.changed);
+        let held: Vec<&Held> = ids.iter().filter_map(|id| self.claims.get(id)).collect();
+        let new: Vec<(&Claim, &ClaimMaterial)> = (held.iter())
             .filter(|held| held.stored.is_none())
             .filter_map(|held| Some((&held.claim, held.material.as_ref()?)))
             .collect();
         writes.insert_claims(&new)?;
-        let changed: Vec<(&Claim, u32)> = (self.claims.values())
+        let changed: Vec<(&Claim, u32)> = (held.iter())
             .filter_map(|held| Some((&held.claim, held.stored?)))
             .filter(|(claim, stored)| claim.version != *stored)
             .collect();
         writes.update_claims(&changed)?;
-        for held in self.claims.values_mut() {
-            held.stored = Some(held.claim.version);
+        for id in &ids {
+            if let Some(held) = self.claims.get_mut(id) {
+                held.stored = Some(held.claim.version);
+            }
         }
         let resealed: Vec<(&ClaimId, &Sealed)> =
             self.resealed.iter().map(|(id, sealed)| (id, sealed)).collect();
