@@ -348,6 +348,18 @@ async fn keeps_numbers_of_funds_apart(database: Fresh) {
     assert_eq!(tx.last_entry_at(&other, i64::MAX).await.unwrap(), 0);
     let nobody = super::samples::fund("nobody");
     assert_eq!(tx.last_entry_at(&nobody, i64::MAX).await.unwrap(), 0);
+    drop(tx);
+    // Entries that are not there are no earlier moment.
+    let tx = store.begin_write().await.unwrap();
+    let torn = Head {
+        entries: 5,
+        ..Head::genesis(&nobody)
+    };
+    tx.insert_fund(&nobody, &head(3, torn)).await.unwrap();
+    let gap = tx.last_entry_at(&nobody, i64::MAX).await;
+    assert!(matches!(gap, Err(Error::Internal { .. })), "{gap:?}");
+    drop(tx);
+    let tx = store.begin_read().await.unwrap();
     let funds = tx.funds("", 10).await.unwrap();
     let names: Vec<&str> = funds.iter().map(|(fund, _)| fund.as_str()).collect();
     assert_eq!(names, ["citizenization-2025", "other"]);
