@@ -173,7 +173,11 @@ impl Block {
 
     fn values_and_arrays(self) -> (String, Vec<Value>) {
         let many = self.rows() >= MANY_ROWS;
-        self.sent(|rows| many && rows.first().is_some_and(|first| rows.iter().all(|row| row == first)))
+        let same = |rows: &[Value]| {
+            rows.first()
+                .is_some_and(|first| rows.iter().all(|row| row == first))
+        };
+        self.sent(|rows| many && same(rows))
     }
 
     /// Columns as arrays, and as one value where `is_one` says so.

@@ -64,7 +64,8 @@ impl Tx {
         let Some(row) = rows.first() else { return Ok(0) };
         let (low, high) = (get_number(row, "low")?, get_number(row, "high")?);
         if low < high {
-            return Err(Error::internal(format!("there is a gap in the journal after {low}")));
+            let gap = format!("there is a gap in the journal after {low}");
+            return Err(Error::internal(gap));
         }
         Ok(low)
     }
@@ -258,11 +259,12 @@ impl Tx {
             Some(account) => {
                 // Each side has an index of its own; no entry is on both.
                 let account = parameters.add(text(account.to_string()));
+                let side = |side| page(&format!(" AND {}", self.moves(side, &of_fund, &account)));
                 format!(
                     "SELECT {ENTRY} FROM (SELECT * FROM ({}) AS gave UNION ALL SELECT * FROM ({}) AS took) AS sides \
                      ORDER BY number LIMIT {limit}",
-                    page(&format!(" AND {}", self.moves("from_account", &of_fund, &account))),
-                    page(&format!(" AND {}", self.moves("to_account", &of_fund, &account)))
+                    side("from_account"),
+                    side("to_account")
                 )
             }
         };

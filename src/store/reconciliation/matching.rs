@@ -224,7 +224,9 @@ impl Tx {
         Ok(matched)
     }
 
-    /// On SQLite: line by line, in order. It looks into the index anyway when it inserts, and passes over what is there.
+    /// On SQLite: payment by payment, in the order of the matches' key, and of several lines the first. It looks into the
+    /// index anyway when it inserts, and passes over what is there; in the order of lines it would write its pages again
+    /// and again.
     async fn match_in_order(&self, span: &Span<'_>, range: (u64, u64, u64)) -> Result<u64, Error> {
         let (statement, first, last) = range;
         let within = format!("l.statement = {statement} AND l.line BETWEEN {first} AND {last}");
@@ -242,7 +244,8 @@ impl Tx {
                          JOIN payment_batch b ON b.fund = p.fund AND b.number = p.batch \
                          JOIN {due} AS d ON d.execution_date = b.execution_date \
                          WHERE {within} AND l.amount_fen < 0 AND l.reversal = 0 AND l.booked <= {as_of} \
-                         AND p.state <> 'failed' AND {scope} ON CONFLICT (reference, part) DO NOTHING"
+                         AND p.state <> 'failed' AND {scope} ORDER BY l.reference, l.line \
+                         ON CONFLICT (reference, part) DO NOTHING"
                     )
                 })
                 .await?;

@@ -177,7 +177,10 @@ async fn sends_at_once_to_postgres() {
     use rustix::net::{getsockname, sockopt};
     let database = Fresh::postgres().await;
     let store = database.store().await;
-    let asked = Statement::from_string(store.db.get_database_backend(), "SELECT inet_client_port() AS port");
+    let asked = Statement::from_string(
+        store.db.get_database_backend(),
+        "SELECT inet_client_port() AS port",
+    );
     let row = store.db.query_one_raw(asked).await.unwrap().unwrap();
     let own: i32 = row.try_get("", "port").unwrap();
     let (server, _) = database.options.url.rsplit_once('/').unwrap();
