@@ -526,5 +526,12 @@ mod tests {
             );
         }
         assert!(!is_one_of("", &[]) && !is_one_of("rev", &[]));
+        let totals = all(&["合计".to_owned(), "Total".to_owned()]);
+        for text in ["合计", "合 计:3 笔", "TOTAL of 3", "Ｔｏｔａｌ", "total"] {
+            assert!(begins_with_one_of(text, &totals), "{text:?}");
+        }
+        for text in ["", "合", "小计", "Tot", "3 total", "-"] {
+            assert!(!begins_with_one_of(text, &totals), "{text:?}");
+        }
     }
 }

@@ -18,6 +18,7 @@ mod posting;
 mod report;
 mod sets;
 mod statements;
+mod totals;
 
 pub use balances::{BalanceQuery, BookSums};
 pub use breaks::AgeRow;
@@ -25,8 +26,9 @@ pub use classify::UnhashedPayment;
 pub use compare::Compared;
 pub use groups::{GroupChange, GroupLines, GroupPage};
 pub use hands::{HandLine, HandLink, HandPayment};
-pub use matching::{Due, OrderLine, Span};
+pub use matching::{Due, Span};
 pub use periods::Reach;
+pub use totals::OrderLine;
 
 use super::block::get;
 use super::block::get_number;
